@@ -1,0 +1,89 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options that the modules share, and what they become."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Dict, List, Mapping, Optional
+
+from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, File
+
+FILES: Dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "path": {"type": "str", "required": True},
+        "template": {"type": "str"},
+        "variables": {"type": "dict"},
+        "content": {"type": "str"},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str", "default": "0644"},
+        "secret": {"type": "bool", "default": False},
+        "unit": {"type": "str"},
+    },
+    "mutually_exclusive": [("template", "content")],
+}
+SECRETS: Dict[str, Any] = {"type": "str", "no_log": True, "default": "{}"}
+DIRECTORIES: Dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "path": {"type": "str", "required": True},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str", "default": "0755"},
+    },
+}
+
+_MODE = re.compile(r"0?[0-7]{3,4}")
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,248}\.(?:service|target|timer|socket|path|mount|slice)")
+
+
+def files(items: List[Mapping[str, Any]], secrets: Optional[str]) -> List[File]:
+    """The option C(files). C(secrets) is a JSON object: the texts of the secret ones by path.
+
+    Raises ValueError for a mode that is not octal, a unit name that systemd.unit(5) does not allow, a missing text.
+    """
+    hidden = json.loads(secrets or "{}")
+    return [
+        File(
+            path=item["path"],
+            attributes=_attributes(item),
+            content=_content(item, hidden).encode("utf-8", "surrogateescape"),
+            secret=item["secret"],
+            unit=unit_name(item["unit"]) if item["unit"] else None,
+        )
+        for item in items
+    ]
+
+
+def directories(items: List[Mapping[str, Any]]) -> List[Directory]:
+    """The option C(directories). Raises ValueError for a mode that is not octal."""
+    return [Directory(item["path"], _attributes(item)) for item in items]
+
+
+def unit_name(name: str) -> str:
+    """C(name) if it is the complete name of a unit. Raises ValueError otherwise."""
+    if not _UNIT.fullmatch(name):
+        raise ValueError(f"{name!r} is not the complete name of a unit; write for example 'celery-live-w1.service'.")
+    return name
+
+
+def _content(item: Mapping[str, Any], hidden: Mapping[str, str]) -> str:
+    text = hidden.get(item["path"]) if item["secret"] else item["content"]
+    if text is None:
+        raise ValueError(f"{item['path']}: neither 'template' nor 'content' is set; set one of them.")
+    return text
+
+
+def _attributes(item: Mapping[str, Any]) -> Attributes:
+    if not _MODE.fullmatch(item["mode"]) or not item["mode"].startswith("0"):
+        raise ValueError(f"{item['path']}: the mode {item['mode']!r} is not an octal number in quotes; write for example '0644'.")
+    return Attributes(item["owner"], item["group"], int(item["mode"], 8))

@@ -1,0 +1,179 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file system as the modules use it: look, write whole files or nothing, remember when."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import pwd
+import stat
+import time
+from typing import Callable, Dict, Iterable, List, Optional, Set
+
+from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, Found, Wanted, is_stray
+
+Label = Callable[[str, str], None]
+
+STAMPS = "/run/stalk.celery"
+_HEAD = 4096
+
+
+def look(path: str) -> Optional[Found]:
+    """What is at C(path), or None where there is nothing. For a link: what it is, with the attributes of its target."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISREG(status.st_mode):
+        with open(path, "rb") as file:
+            return Found("file", attributes(status), file.read())
+    if stat.S_ISLNK(status.st_mode):
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+        return Found("link", attributes(status), target=os.readlink(path))
+    return Found("directory" if stat.S_ISDIR(status.st_mode) else "special file", attributes(status))
+
+
+def look_at(paths: Iterable[str]) -> Dict[str, Found]:
+    """What exists of C(paths)."""
+    looked = ((path, look(path)) for path in paths)
+    return {path: found for path, found in looked if found is not None}
+
+
+def attributes(status: os.stat_result) -> Attributes:
+    """Owner, group and mode, by name where the ids have names."""
+    owner, group = str(status.st_uid), str(status.st_gid)
+    with contextlib.suppress(KeyError):
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    with contextlib.suppress(KeyError):
+        group = grp.getgrgid(status.st_gid).gr_name
+    return Attributes(owner, group, stat.S_IMODE(status.st_mode))
+
+
+def unknown_accounts(wanted: Iterable[Wanted]) -> List[str]:
+    """A sentence for every owner and group of C(wanted) that this host does not have."""
+    items = list(wanted)
+    return [
+        f"{kind} {name!r} of {', '.join(paths)} does not exist on this host."
+        for kind, lookup, names in (
+            ("user", pwd.getpwnam, [(item.attributes.owner, item.path) for item in items]),
+            ("group", grp.getgrnam, [(item.attributes.group, item.path) for item in items]),
+        )
+        for name in sorted({name for name, _path in names})
+        if not _known(lookup, name)
+        for paths in [[path for owner, path in names if owner == name]]
+    ]
+
+
+def _known(lookup: Callable[[str], object], name: str) -> bool:
+    try:
+        lookup(name)
+    except KeyError:
+        return False
+    return True
+
+
+def make_directory(item: Directory, label: Label) -> None:
+    """Make a directory; missing parents belong to root with mode 0755, whatever the umask."""
+    make_parents(item.path, label)
+    os.mkdir(item.path, 0o700)
+    label(item.path, item.path)
+    adjust(item.path, item.attributes)
+
+
+def make_parents(path: str, label: Label) -> None:
+    """Make what is missing above C(path)."""
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        make_parents(parent, label)
+        os.mkdir(parent, 0o755)
+        os.chmod(parent, 0o755)
+        label(parent, parent)
+
+
+def adjust(path: str, wanted: Attributes) -> None:
+    """Set owner, group and mode of what is at C(path); a link is refused."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _adjust(descriptor, wanted)
+    finally:
+        os.close(descriptor)
+
+
+def _adjust(descriptor: int, wanted: Attributes) -> None:
+    os.fchown(descriptor, pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid)
+    os.fchmod(descriptor, wanted.mode)
+
+
+def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None:
+    """Put C(content) at C(path) in one step: readers see the old file or the new one, whole, with its final attributes.
+
+    The temporary file has a fixed name, so what a killed run left is replaced by the next one.
+    """
+    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.stalk-celery")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            _adjust(file.fileno(), wanted)
+            file.flush()
+            os.fsync(file.fileno())
+        label(temporary, path)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def stamp(unit: str, directory: str = STAMPS) -> None:
+    """Note that files of C(unit) change now, in microseconds of CLOCK_MONOTONIC, the clock of systemd's *Monotonic properties."""
+    os.makedirs(directory, 0o755, exist_ok=True)
+    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    me = Attributes(pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name, 0o600)
+    replace(os.path.join(directory, unit), f"{now}\n".encode(), me, lambda temporary, path: None)
+
+
+def stamps(units: Iterable[str], directory: str = STAMPS) -> Dict[str, int]:
+    """When files of C(units) changed last since the host booted, in microseconds of CLOCK_MONOTONIC."""
+    result = {}
+    for unit in units:
+        with contextlib.suppress(FileNotFoundError, ValueError), open(os.path.join(directory, unit), encoding="ascii") as file:
+            result[unit] = int(file.read())
+    return result
+
+
+def strays(directories: Iterable[str], owners: Iterable[str], wanted: Set[str]) -> List[str]:
+    """Regular files directly in C(directories) that one of C(owners) wrote and that are not C(wanted)."""
+    prefixes = list(owners)
+    return sorted(
+        entry.path
+        for directory in sorted(set(directories))
+        for entry in _entries(directory)
+        if entry.is_file(follow_symlinks=False) and is_stray(entry.path, _head(entry.path), prefixes, wanted)
+    )
+
+
+def _entries(directory: str) -> List["os.DirEntry[str]"]:
+    try:
+        with os.scandir(directory) as scan:
+            return list(scan)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _head(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_HEAD)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EACCES):
+            return b""
+        raise

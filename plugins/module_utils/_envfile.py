@@ -1,0 +1,45 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The environment files that the collection writes: C(NAME="value") entries, whose values may span lines."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, Optional, Tuple
+
+HIDDEN = "(hidden)"
+
+_NOTHING = re.compile(r"(?:[#;][^\\\n]*)?\n")
+_ENTRY = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\`$]|\\["\\`$])*)"\n')
+
+
+def entries(text: str) -> Optional[Dict[str, str]]:
+    """The variables of C(text) with their values still escaped, or None unless all of it has this form.
+
+    The form is a part of what systemd.exec(5) allows for EnvironmentFile=, narrow enough to tell a name from
+    a line of somebody's value.
+    """
+    result: Dict[str, str] = {}
+    position = 0
+    while position < len(text):
+        found = _NOTHING.match(text, position) or _ENTRY.match(text, position)
+        if found is None:
+            return None
+        if found.re is _ENTRY:
+            result[found.group(1)] = found.group(2)
+        position = found.end()
+    return result
+
+
+def changed_names(before: str, after: str) -> Tuple[str, str]:
+    """Both sides of a diff that says which variables differ and shows no value; an empty C(before) is no file."""
+    old, new = entries(before), entries(after)
+    if old is None or new is None or old == new:
+        return (f"{HIDDEN}\n" if before else "", f"{HIDDEN}, changed\n")
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return (
+        "".join(f"{name}={HIDDEN}\n" for name in names if name in old),
+        "".join(f"{name}={HIDDEN}{', changed' if name in old else ''}\n" for name in names if name in new),
+    )

@@ -1,0 +1,191 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be written so that the files of a host are the wanted ones. Decides; touches nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
+
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import changed_names
+
+Diff = Dict[str, str]
+
+_MARKER = re.compile(rb"Managed by stalk\.celery: (\S+?)\.?(?:\s|$)")
+_MARKER_LINES = 3
+
+
+def marker(content: bytes) -> Optional[str]:
+    """The C(<environment>/<kind>/<name>) in the first three lines of a file, or None for a file of somebody else's."""
+    for line in content.split(b"\n", _MARKER_LINES)[:_MARKER_LINES]:
+        found = _MARKER.search(line)
+        if found:
+            return found.group(1).decode("utf-8", "replace")
+    return None
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Owner and group as names (a number for an id without a name), mode as the twelve permission bits."""
+
+    owner: str
+    group: str
+    mode: int
+
+    def __str__(self) -> str:
+        return f"{self.owner}:{self.group} {self.mode:04o}"
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory that has to exist."""
+
+    path: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that has to exist. C(unit) is what has to be restarted when the content changes."""
+
+    path: str
+    attributes: Attributes
+    content: bytes
+    secret: bool = False
+    unit: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is at a path: C(kind) is file, directory, link (C(target) says where to) or other."""
+
+    kind: str
+    attributes: Attributes
+    content: bytes = b""
+    target: str = ""
+
+
+Wanted = Union[Directory, File]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The changes in the order in which they are made."""
+
+    make: Tuple[Directory, ...]
+    adjust: Tuple[Wanted, ...]
+    write: Tuple[File, ...]
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.make or self.adjust or self.write)
+
+    @property
+    def changed_files(self) -> List[str]:
+        return [file.path for file in self.write]
+
+    @property
+    def restart(self) -> List[str]:
+        return sorted({file.unit for file in self.write if file.unit})
+
+
+def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
+    """Compare C(wanted) to what was C(found) at its paths; a path that is not in C(found) does not exist."""
+    make: List[Directory] = []
+    adjust: List[Wanted] = []
+    write: List[File] = []
+    for item in wanted:
+        existing = found.get(item.path)
+        if isinstance(item, File) and (existing is None or existing.content != item.content):
+            write.append(item)
+        elif isinstance(item, Directory) and existing is None:
+            make.append(item)
+        elif existing is not None and existing.attributes != item.attributes:
+            adjust.append(item)
+    return Plan(tuple(make), tuple(adjust), tuple(write))
+
+
+def problems(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> List[str]:
+    """Why C(wanted) must not be written: contradictions in itself, and what somebody else put at its paths."""
+    result: List[str] = []
+    seen: Dict[str, Wanted] = {}
+    for item in wanted:
+        if not os.path.isabs(item.path):
+            result.append(f"{item.path}: the path is not absolute; write it with a leading /.")
+        elif item.path in seen and seen[item.path] != item:
+            result.append(f"{item.path}: asked for twice with different content or attributes.")
+        elif isinstance(item, File):
+            result.extend(_file_problems(item, found.get(item.path)))
+        else:
+            result.extend(_directory_problems(item, found.get(item.path)))
+        seen[item.path] = item
+    return result
+
+
+def _file_problems(item: File, existing: Optional[Found]) -> List[str]:
+    own = marker(item.content)
+    if own is None:
+        return [f"{item.path}: none of the first three lines of the wanted content has 'Managed by stalk.celery: <name>'."]
+    return [] if existing is None else foreign(item.path, own, existing)
+
+
+def foreign(path: str, own: str, existing: Found) -> List[str]:
+    """Why the file at C(path) is not the one that the collection wrote for the environment of marker C(own)."""
+    if existing.kind == "link" and existing.target == "/dev/null":
+        return [f"{path} is a link to /dev/null, so the unit is masked; run 'systemctl unmask {os.path.basename(path)}'."]
+    if existing.kind != "file":
+        what = f"a symbolic link to {existing.target}" if existing.kind == "link" else f"a {existing.kind}"
+        return [f"{path} is {what}, where the collection has to write a file; move it away."]
+    theirs = marker(existing.content)
+    if theirs is None:
+        return [
+            f"{path} exists and was not written by stalk.celery (no line 'Managed by stalk.celery' at its top); "
+            "move it away, or give the service another name."
+        ]
+    if theirs.split("/")[0] != own.split("/")[0]:
+        return [f"{path} belongs to {theirs}, and {own} asks for the same path; give one of the two another name."]
+    return []
+
+
+def _directory_problems(item: Directory, existing: Optional[Found]) -> List[str]:
+    if existing is None or existing.kind == "directory":
+        return []
+    if existing.kind == "link" and existing.attributes == item.attributes:
+        return []
+    if existing.kind == "link":
+        return [
+            f"{item.path} is a symbolic link to {existing.target}, which is {existing.attributes} and not "
+            f"{item.attributes}; links are not followed, so change it there."
+        ]
+    return [f"{item.path} is a {existing.kind}, where a directory is wanted; move it away."]
+
+
+def diffs(changes: Plan, found: Mapping[str, Found]) -> List[Diff]:
+    """The differences in the form that C(--diff) shows; of a secret file only the names of the variables."""
+    result = []
+    for directory in changes.make:
+        result.append(_diff(directory.path, "", f"directory {directory.attributes}\n"))
+    for item in changes.adjust:
+        result.append(_diff(item.path, f"{found[item.path].attributes}\n", f"{item.attributes}\n"))
+    for file in changes.write:
+        existing = found.get(file.path)
+        before = "" if existing is None else existing.content.decode("utf-8", "replace")
+        after = file.content.decode("utf-8", "replace")
+        result.append(_diff(file.path, *(changed_names(before, after) if file.secret else (before, after))))
+        if existing is not None and existing.attributes != file.attributes:
+            result.append(_diff(file.path, f"{existing.attributes}\n", f"{file.attributes}\n"))
+    return result
+
+
+def _diff(path: str, before: str, after: str) -> Diff:
+    return {"before_header": path, "after_header": path, "before": before, "after": after}
+
+
+def is_stray(path: str, content: bytes, owners: Iterable[str], wanted: Iterable[str]) -> bool:
+    """True for a file that one of C(owners) (marker prefixes) wrote and that is not C(wanted) any more."""
+    name = marker(content)
+    return name is not None and path not in wanted and name.startswith(tuple(owners))

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files
+short_description: Write the files of many services in one round trip
+version_added: 1.0.0
+author:
+  - The stalk.celery authors (@stalk)
+description:
+  - Brings any number of files and directories into the wanted state with one call to the host.
+  - All files are compared before the first one is written, and each is replaced in one step, so that a run that dies
+    leaves whole files.
+  - A file that lacks the text C(Managed by stalk.celery:) in its first three lines was written by somebody else.
+    When one is in the way, the module fails before it writes anything. So it does when the file belongs to another
+    environment.
+  - Before and after it writes files of a unit, the module notes the time below C(/run/stalk.celery). With that,
+    M(stalk.celery.units) restarts a unit whose files are newer than its process, even if the run that wrote them died.
+attributes:
+  check_mode:
+    description: Predicts every change, also on a host that lacks the users, groups and directories.
+    support: full
+  diff_mode:
+    description: Shows the text of public files, and the names of changed variables of secret ones.
+    support: full
+extends_documentation_fragment:
+  - stalk.celery.files
+options:
+  directories:
+    description:
+      - The directories that have to exist.
+      - Missing parents of directories and of files are made, owned by root with mode 0755.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path on the host.
+        type: str
+        required: true
+      owner:
+        description: Name of the user that owns the directory.
+        type: str
+        default: root
+      group:
+        description: Name of the group that owns the directory.
+        type: str
+        default: root
+      mode:
+        description: Permissions, as a quoted octal number.
+        type: str
+        default: '0755'
+  owners:
+    description:
+      - Beginnings of markers, for example V(live/worker/).
+      - A file that carries such a marker and is not in O(files) is a stray.
+    type: list
+    elements: str
+    default: []
+  search:
+    description: Where to look for strays, beside the directories of all O(files). Subdirectories are not searched.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: stalk.celery.units
+  - module: stalk.celery.preflight
+"""
+
+EXAMPLES = r"""
+---
+- name: Write unit and environment of a worker
+  stalk.celery.files:
+    owners: [live/worker/]
+    directories:
+      - path: /etc/conf.d
+    files:
+      - path: /etc/systemd/system/celery-live-w1.service
+        template: etc/systemd/system/worker.service.j2
+        variables:
+          service: "{{ service }}"
+        unit: celery-live-w1.service
+      - path: /etc/conf.d/celery-live-w1.conf
+        template: etc/conf.d/worker.conf.j2
+        variables:
+          service: "{{ service }}"
+        group: live
+        mode: '0640'
+        secret: true
+        unit: celery-live-w1.service
+  register: written
+
+- name: Restart what changed, remove what is not wanted any more
+  stalk.celery.units:
+    restart: "{{ written.restart }}"
+    strays: "{{ written.strays }}"
+    units:
+      - name: celery-live-w1.service
+"""
+
+RETURN = r"""
+changed_files:
+  description: Paths of the files whose content was written.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/conf.d/celery-live-w1.conf]
+restart:
+  description: Units of which the content of a file changed.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
+strays:
+  description:
+    - Paths of the files that O(owners) wrote once and that are not in O(files).
+    - They are not removed here, since systemd has to stop a unit before its file goes.
+      See O(stalk.celery.units#module:strays).
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/celery-live-old.service]
+"""
+
+import os
+from typing import Any, Dict, List
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files
+
+
+def apply(changes: _files.Plan, label: _disk.Label) -> None:
+    """Carry out C(changes)."""
+    for directory in changes.make:
+        _disk.make_directory(directory, label)
+    for item in changes.adjust:
+        _disk.adjust(item.path, item.attributes)
+    for unit in changes.restart:
+        _disk.stamp(unit)
+    for file in changes.write:
+        _disk.make_parents(file.path, label)
+        _disk.replace(file.path, file.content, file.attributes, label)
+    for unit in changes.restart:
+        _disk.stamp(unit)
+
+
+def run(module: AnsibleModule) -> Dict[str, Any]:
+    """What the module returns. Raises ValueError before the first change if there must be none."""
+    files = _arguments.files(module.params["files"], module.params["_secrets"])
+    wanted: List[_files.Wanted] = [*_arguments.directories(module.params["directories"]), *files]
+    found = _disk.look_at(item.path for item in wanted)
+    problems = _files.problems(wanted, found)
+    if not module.check_mode:
+        problems += _disk.unknown_accounts(wanted)
+    if problems:
+        raise ValueError("\n".join(problems))
+    changes = _files.plan(wanted, found)
+    if not module.check_mode:
+        apply(changes, labeller(module))
+    paths = {file.path for file in files}
+    return {
+        "changed": changes.changed,
+        "changed_files": changes.changed_files,
+        "restart": changes.restart,
+        "strays": _disk.strays(
+            [*module.params["search"], *map(os.path.dirname, paths)], module.params["owners"], paths
+        ),
+        "diff": _files.diffs(changes, found),
+    }
+
+
+def labeller(module: AnsibleModule) -> _disk.Label:
+    """What gives a new file the SELinux context that the policy has for its final path, where there is SELinux."""
+
+    def label(temporary: str, path: str) -> None:
+        module.set_context_if_different(temporary, module.selinux_default_context(path), False)
+
+    return label
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "files": _arguments.FILES,
+            "_secrets": _arguments.SECRETS,
+            "directories": _arguments.DIRECTORIES,
+            "owners": {"type": "list", "elements": "str", "default": []},
+            "search": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
