@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the machine needs."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.hosts.say import saying
+
+PACKAGES = (
+    "podman", "crun", "mmdebstrap", "iptables", "netavark", "aardvark-dns", "uidmap", "iproute2", "python3-venv",
+)
+
+
+def become_root() -> None:
+    """Start this program again through sudo, unless it is root already."""
+    if os.geteuid() != 0:
+        keep = [f"{name}={os.environ[name]}" for name in ("PATH", "VIRTUAL_ENV", "STALK_IMAGE") if name in os.environ]
+        os.execvp("sudo", ["sudo", "-E", "env", *keep, sys.executable, "-m", "tests.hosts", *sys.argv[1:]])
+
+
+def missing_packages() -> list[str]:
+    """Return those of ``PACKAGES`` that are not installed."""
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *PACKAGES]
+    lines = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    return [package for package in PACKAGES if f"{package} installed" not in lines]
+
+
+def install_missing_packages() -> None:
+    """Install what is missing, with apt-get."""
+    missing = missing_packages()
+    if not missing:
+        return
+    quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
+    with saying(f"installing {', '.join(missing)}"):
+        subprocess.run(["apt-get", "update", "-qq"], check=True, **quiet)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, **quiet)

@@ -1,0 +1,77 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The base image of the hosts: Debian with systemd, made by mmdebstrap, kept in an image store for all worlds."""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.hosts.say import saying
+
+SUITES = ("bookworm", "trixie")
+CACHE = Path("/var/cache/stalk-hosts")
+STORE = CACHE / "images"
+PACKAGES = (
+    "systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "procps", "iproute2", "sudo", "ca-certificates",
+    "tzdata", "less", "logrotate", "redis-server",
+)
+OPTIONS = (
+    "--variant=minbase", f"--include={','.join(PACKAGES)}",
+    # A host starts what the test asks for, and gets an identity of its own.
+    '--customize-hook=chroot "$1" systemctl disable redis-server.service',
+    # A container may not load kernel modules.
+    '--customize-hook=chroot "$1" systemctl mask systemd-modules-load.service',
+    '--customize-hook=: > "$1/etc/machine-id"',
+)
+
+
+def image_name(suite: str) -> str:
+    """Return the image of a Debian release, or the one that STALK_IMAGE names instead (it must boot systemd)."""
+    recipe = hashlib.sha256(json.dumps(OPTIONS).encode()).hexdigest()[:8]
+    return os.environ.get("STALK_IMAGE") or f"localhost/stalk-host:{suite}-{recipe}"
+
+
+def _podman(*arguments: str) -> int:
+    return subprocess.run(
+        ["podman", "--root", str(STORE), "--runroot", "/run/containers/images", *arguments], stdout=subprocess.DEVNULL, check=False
+    ).returncode
+
+
+def ensure_images(suites: Iterable[str]) -> None:
+    """Make those images that the store does not have, all at once."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(_ensure_image, suites))
+
+
+def _ensure_image(suite: str) -> None:
+    name = image_name(suite)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"image-{suite}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _podman("image", "exists", name) != 0:
+            if "STALK_IMAGE" in os.environ:
+                _pull(name)
+            else:
+                _build(suite, name)
+
+
+def _pull(name: str) -> None:
+    with saying(f"pulling {name}"):
+        if _podman("pull", "--quiet", name) != 0:
+            raise SystemExit(f"hosts: the image {name} that STALK_IMAGE names cannot be pulled")
+
+
+def _build(suite: str, name: str) -> None:
+    with saying(f"building the image of {suite}"), tempfile.TemporaryDirectory(dir=CACHE) as directory:
+        archive = f"{directory}/{suite}.tar"
+        built = subprocess.run(["mmdebstrap", *OPTIONS, suite, archive], capture_output=True, text=True, check=False)
+        if built.returncode != 0 or _podman("import", "--quiet", archive, name) != 0:
+            raise SystemExit(f"hosts: the image of {suite} could not be built\n{built.stderr}")

@@ -1,0 +1,63 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks that report where, by whom and through which queue they were run."""
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import time
+from typing import TypedDict
+
+import redis
+from celery import Task, shared_task
+from django.conf import settings
+
+
+class Report(TypedDict):
+    """What the process that runs a task knows of itself."""
+
+    environment: str
+    node: str
+    queue: str
+    user: str
+    group: str
+    pid: int
+    directory: str
+
+
+@shared_task(bind=True)
+def whoami(self: Task) -> Report:
+    """Say who runs this task, and where."""
+    return {
+        "environment": settings.ENVIRONMENT,
+        "node": self.request.hostname,
+        "queue": self.request.delivery_info["routing_key"],
+        "user": pwd.getpwuid(os.geteuid()).pw_name,
+        "group": grp.getgrgid(os.getegid()).gr_name,
+        "pid": os.getpid(),
+        "directory": os.getcwd(),
+    }
+
+
+@shared_task(bind=True)
+def sleep(self: Task, seconds: float) -> str:
+    """Work for some seconds, then say which node it was."""
+    time.sleep(seconds)
+    node: str = self.request.hostname
+    return node
+
+
+@shared_task
+def mark(name: str, value: str) -> int:
+    """Append a value to the list ``name`` in Redis; return the length of the list."""
+    length: int = redis.Redis.from_url(settings.CELERY_RESULT_BACKEND).rpush(name, value)
+    return length
+
+
+@shared_task
+def tick() -> int:
+    """Count; beat sends this once a second."""
+    ticks: int = redis.Redis.from_url(settings.CELERY_RESULT_BACKEND).incr("ticks")
+    return ticks
