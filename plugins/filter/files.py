@@ -1,0 +1,46 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: files
+short_description: The files that services need
+version_added: 1.0.0
+author: The stalk.celery authors
+description:
+  - Returns what M(stalk.celery.files) takes, the unit and the environment file of each service, and once for each environment its target, its
+    operator command and the module that tells systemd when a service is ready.
+options:
+  _input:
+    description: The services, as P(stalk.celery.services#filter) returns them.
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+---
+files: "{{ services | stalk.celery.files }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The files.
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
+
+
+class FilterModule:
+    """Filter plugin of the collection."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filter by its name."""
+        return {"files": files_of}

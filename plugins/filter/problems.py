@@ -1,0 +1,83 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: problems
+short_description: What is wrong with the environments that a user wrote
+version_added: 1.0.0
+author: The stalk.celery authors
+description:
+  - Checks the names of the environments, every key of the environments that the run converges on this host, and where they collide with each other and with
+    the host's other environments.
+  - Each problem names the variable, says what is wrong and what to write instead. No problem shows the value of an environment variable.
+options:
+  _input:
+    description: All environments, the value of C(celery_environments).
+    type: list
+    elements: str
+    required: true
+  variables:
+    description: Name of each environment of the host and the value of its C(celery_<environment>) variable, none where it is not defined.
+    type: dict
+    required: true
+  groups:
+    description: The inventory's groups and their hosts, RV(ignore:groups).
+    type: dict
+    required: true
+  host:
+    description: The host, RV(ignore:inventory_hostname).
+    type: str
+    required: true
+  limit:
+    description: The text of C(--limit). Empty when there is none.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+---
+problems: "{{ celery_environments | stalk.celery.problems({'live': celery_live}, groups, inventory_hostname) }}"
+# problems: ["celery_live.workers[0].concurency is not a known key; did you mean concurrency? ..."]
+"""
+
+RETURN = r"""
+_value:
+  description: The problems, empty when there are none.
+  type: list
+  elements: str
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.plugin_utils._checks import (
+    problems_of_environments,
+    problems_of_names,
+)
+from ansible_collections.stalk.celery.plugins.plugin_utils._environments import (
+    environments_of_run,
+)
+
+
+def problems(
+    names: Sequence[Any],
+    variables: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    host: str,
+    limit: str = "",
+) -> list[str]:
+    """Return the problems of the names, or when these are sound those of the environments."""
+    return problems_of_names(names, groups) or problems_of_environments(
+        variables, environments_of_run(variables, limit), groups, host
+    )
+
+
+class FilterModule:
+    """Filter plugin of the collection."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filter by its name."""
+        return {"problems": problems}

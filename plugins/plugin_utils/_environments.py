@@ -1,0 +1,54 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Environments: which ones a run converges on a host, and their defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import (
+    environment_spec,
+    validate,
+)
+
+
+def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
+    """Return the environments of a host that a run converges.
+
+    :param names: the environments whose groups the host is in.
+    :param limit: the text of ``--limit``, empty when there is none. It names an environment where a part of it is exactly the name, also as an intersection
+        (``app1:&live``), but not as an exclusion (``!live``). A limit that names none of the environments narrows only the hosts.
+    """
+    candidates = list(names)
+    named = {part.lstrip("&") for part in re.split(r"[,:\s]+", limit)}
+    return [name for name in candidates if name in named] or candidates
+
+
+def complete_environment(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an environment with its name and the defaults of its own keys; those of its services are left to these.
+
+    :param value: its celery_<name> variable, checked.
+    """
+    spec = environment_spec()
+    own = {
+        key: option
+        for key, option in spec.items()
+        if key not in spec["workers"]["options"]
+    }
+    given = {key: item for key, item in value.items() if item is not None}
+    defaults, _problems = validate(
+        {key: item for key, item in given.items() if key in own}, own, ""
+    )
+    user = defaults.get("user", name)
+    return {
+        "workers": [{"name": "w1"}],
+        "user": user,
+        "group": user,
+        "home": f"/home/{user}",
+        **given,
+        **defaults,
+        "name": name,
+    }

@@ -1,0 +1,116 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which files the services of a host need, as entries for the module stalk.celery.files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.plugin_utils._services import (
+    LIBRARY,
+    Service,
+    marker,
+)
+
+Entry = dict[str, Any]
+
+_ROLE = Path(__file__).parents[2] / "roles" / "celery_service"
+_LIBRARY_FILES = _ROLE / "files" / "usr" / "local" / "lib" / "celery"
+
+
+def files_of(services: Sequence[Service]) -> list[Entry]:
+    """Return the files of the services, and once those of their environments."""
+    environments = {service["environment"]: service for service in reversed(services)}
+    return [entry for service in services for entry in _of_service(service)] + [
+        entry for service in environments.values() for entry in _of_environment(service)
+    ]
+
+
+def accounts_of(environments: Sequence[Mapping[str, Any]]) -> dict[str, list[Entry]]:
+    """Return the files from which systemd-sysusers makes users and groups, and the home directories."""
+    return {
+        "files": [_account(environment) for environment in environments],
+        "directories": [_home(environment) for environment in environments],
+    }
+
+
+def _account(environment: Mapping[str, Any]) -> Entry:
+    names = {key: environment[key] for key in ("name", "user", "group", "home")}
+    return {
+        "path": f"/etc/sysusers.d/celery-{environment['name']}.conf",
+        "template": "etc/sysusers.d/celery.conf.j2",
+        "variables": {
+            **names,
+            "marker": marker(environment["name"], "environment", "accounts"),
+        },
+    }
+
+
+def _home(environment: Mapping[str, Any]) -> Entry:
+    return {
+        "path": environment["home"],
+        "owner": environment["user"],
+        "group": environment["group"],
+        "mode": "0750",
+    }
+
+
+def _of_service(service: Service) -> list[Entry]:
+    return [
+        {
+            "path": f"/etc/systemd/system/{service['unit']}",
+            "template": "etc/systemd/system/celery.service.j2",
+            "variables": {"service": service},
+            "unit": service["unit"],
+        },
+        {
+            "path": service["env_file"],
+            "template": "etc/conf.d/celery.conf.j2",
+            "variables": {"service": service},
+            "unit": service["unit"],
+            "group": service["group"],
+            "mode": "0640",
+            "secret": True,
+        },
+    ]
+
+
+def _of_environment(service: Service) -> list[Entry]:
+    name = service["environment"]
+    return [
+        {
+            "path": f"/etc/systemd/system/{service['target']}",
+            "template": "etc/systemd/system/celery.target.j2",
+            "variables": {
+                "name": name,
+                "marker": marker(name, "environment", "target"),
+            },
+        },
+        {
+            "path": f"/usr/local/bin/celery-{name}",
+            "template": "usr/local/bin/celery.j2",
+            "variables": {
+                "service": service,
+                "marker": marker(name, "environment", "command"),
+            },
+            "mode": "0755",
+        },
+        *(
+            _library_file(path, name)
+            for path in sorted(_LIBRARY_FILES.rglob("*"))
+            if path.is_file() and path.suffix != ".pyc"
+        ),
+    ]
+
+
+def _library_file(path: Path, environment: str) -> Entry:
+    text = path.read_text(encoding="utf-8")
+    return {
+        "path": f"{LIBRARY.format(environment=environment)}/{path.relative_to(_LIBRARY_FILES)}",
+        "content": text.replace(
+            "Managed by stalk.celery", marker(environment, "environment", "library"), 1
+        ),
+    }
