@@ -34,9 +34,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._systemd import (
-    environment_value,
-)
+from ansible_collections.stalk.celery.plugins.plugin_utils._systemd import environment_value
 
 
 class FilterModule:

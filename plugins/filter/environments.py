@@ -46,14 +46,9 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._environments import 
 )
 
 
-def environments(
-    variables: Mapping[str, Mapping[str, Any]], limit: str = ""
-) -> list[dict[str, Any]]:
+def environments(variables: Mapping[str, Mapping[str, Any]], limit: str = "") -> list[dict[str, Any]]:
     """Return the environments of the run, complete with their names and defaults."""
-    return [
-        complete_environment(name, variables[name])
-        for name in environments_of_run(variables, limit)
-    ]
+    return [complete_environment(name, variables[name]) for name in environments_of_run(variables, limit)]
 
 
 class FilterModule:

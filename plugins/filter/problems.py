@@ -53,21 +53,12 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._checks import (
-    problems_of_environments,
-    problems_of_names,
-)
-from ansible_collections.stalk.celery.plugins.plugin_utils._environments import (
-    environments_of_run,
-)
+from ansible_collections.stalk.celery.plugins.plugin_utils._checks import problems_of_environments, problems_of_names
+from ansible_collections.stalk.celery.plugins.plugin_utils._environments import environments_of_run
 
 
 def problems(
-    names: Sequence[Any],
-    variables: Mapping[str, Any],
-    groups: Mapping[str, Sequence[str]],
-    host: str,
-    limit: str = "",
+    names: Sequence[Any], variables: Mapping[str, Any], groups: Mapping[str, Sequence[str]], host: str, limit: str = ""
 ) -> list[str]:
     """Return the problems of the names, or when these are sound those of the environments."""
     return problems_of_names(names, groups) or problems_of_environments(

@@ -49,15 +49,9 @@ from typing import Any
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import services_of
 
 
-def services(
-    environments: Sequence[Mapping[str, Any]], kinds: Sequence[str], host: str
-) -> list[dict[str, Any]]:
+def services(environments: Sequence[Mapping[str, Any]], kinds: Sequence[str], host: str) -> list[dict[str, Any]]:
     """Return the services of all environments on the host."""
-    return [
-        service
-        for environment in environments
-        for service in services_of(environment, kinds, host)
-    ]
+    return [service for environment in environments for service in services_of(environment, kinds, host)]
 
 
 class FilterModule:

@@ -7,17 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import (
-    Any,
-)
+from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._environments import (
-    complete_environment,
-)
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import (
-    environment_spec,
-    validate,
-)
+from ansible_collections.stalk.celery.plugins.plugin_utils._environments import complete_environment
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import (
     BEAT_FLAGS,
     STANDARD_VARIABLES,
@@ -33,22 +26,13 @@ _RESERVED = ("environments", "worker", "beat", "flower", "broker", "service")
 _ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # useradd(8)
-_UNIT_NAME = re.compile(
-    r"[A-Za-z0-9:_.-]{1,247}\.service"
-)  # systemd.unit(5): 255 characters in all
+_UNIT_NAME = re.compile(r"[A-Za-z0-9:_.-]{1,247}\.service")  # systemd.unit(5): 255 characters in all
 _ANY_UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@\\-]+\.[a-z]+")
-_PATH = re.compile(
-    r"/[^\x00-\x20\x7f\"'\\*?:\[\]$]*"
-)  # what EnvironmentFile= and BindReadOnlyPaths= take literally
+_PATH = re.compile(r"/[^\x00-\x20\x7f\"'\\*?:\[\]$]*")  # what EnvironmentFile= and BindReadOnlyPaths= take literally
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # systemd.exec(5) drops others
-_LONGEST_VARIABLE = (
-    128 * 1024 - 1
-)  # execve(2): MAX_ARG_STRLEN, with the terminating NUL
+_LONGEST_VARIABLE = 128 * 1024 - 1  # execve(2): MAX_ARG_STRLEN, with the terminating NUL
 _FLAGS_WITH_A_KEY = {
-    **{
-        f"--{key.replace('_', '-')}": key
-        for key in (*WORKER_FLAGS, *BEAT_FLAGS, "queues", "app", "beat")
-    },
+    **{f"--{key.replace('_', '-')}": key for key in (*WORKER_FLAGS, *BEAT_FLAGS, "queues", "app", "beat")},
     "-A": "app",
     "-B": "beat",
     "-c": "concurrency",
@@ -60,16 +44,7 @@ _FLAGS_WITH_A_KEY = {
     "--hostname": "node",
     "--loglevel": "log_level",
 }
-_FLAGS_OF_THE_UNIT = (
-    "-D",
-    "--detach",
-    "--pidfile",
-    "--uid",
-    "--gid",
-    "--workdir",
-    "-s",
-    "--schedule",
-)
+_FLAGS_OF_THE_UNIT = ("-D", "--detach", "--pidfile", "--uid", "--gid", "--workdir", "-s", "--schedule")
 _PREFORK_ONLY = ("max_tasks_per_child", "max_memory_per_child", "soft_time_limit")
 _POOLS_WITH_TIME_LIMIT = ("prefork", "gevent")
 _POOLS_THAT_SCALE = ("prefork", "gevent", "eventlet")
@@ -88,10 +63,7 @@ def problems_of_names(names: Sequence[Any], groups: Groups) -> list[str]:
             found.append(
                 f"{path} is {name!r}, which cannot be an environment. Write a lower-case letter, then up to 30 of a-z, 0-9 and _."
             )
-        elif (
-            name.startswith(tuple(f"{word}_" for word in _RESERVED))
-            or name in _RESERVED
-        ):
+        elif name.startswith(tuple(f"{word}_" for word in _RESERVED)) or name in _RESERVED:
             found.append(
                 f"{path} is {name}, but celery_{name} would be a variable of this collection. Choose another name."
             )
@@ -104,23 +76,14 @@ def problems_of_names(names: Sequence[Any], groups: Groups) -> list[str]:
     return found
 
 
-def problems_of_environments(
-    environments: Environments, run: Sequence[str], groups: Groups, host: str
-) -> list[str]:
+def problems_of_environments(environments: Environments, run: Sequence[str], groups: Groups, host: str) -> list[str]:
     """Check the environments of one host.
 
     :param environments: name -> the value of its celery_<name> variable, None when it has none; all environments whose groups the host is in.
     :param run: the environments that this run converges; the others count only where they collide with these.
     """
-    found = {
-        name: list(_problems_of_one(name, value, groups))
-        for name, value in environments.items()
-    }
-    sound = [
-        complete_environment(name, value)
-        for name, value in environments.items()
-        if not found[name]
-    ]
+    found = {name: list(_problems_of_one(name, value, groups)) for name, value in environments.items()}
+    sound = [complete_environment(name, value) for name, value in environments.items() if not found[name]]
     mine = [problem for name in run for problem in found[name]]
     return mine or list(_collisions(sound, run, host))
 
@@ -142,9 +105,7 @@ def _problems_of_one(name: str, value: Any, groups: Groups) -> Iterator[str]:
         yield from _problems_of_services(path, environment, groups.get(name, []))
 
 
-def _problems_of_environment(
-    path: str, environment: Mapping[str, Any]
-) -> Iterator[str]:
+def _problems_of_environment(path: str, environment: Mapping[str, Any]) -> Iterator[str]:
     for key in ("user", "group"):
         if not _USER_NAME.fullmatch(environment[key]):
             yield f"{path}.{key} is {environment[key]!r}, which cannot be a {key} name. Write a letter, then up to 30 of a-z, 0-9, _ and -."
@@ -161,29 +122,17 @@ def _problems_of_environment(
         yield f"{path}.workers is empty. Leave the key out to get one worker, or write the workers."
 
 
-def _problems_of_services(
-    path: str, environment: Mapping[str, Any], members: Sequence[str]
-) -> Iterator[str]:
-    for index, (own, worker) in enumerate(
-        zip(environment["workers"], services_of(environment, ["worker"]))
-    ):
-        yield from _problems_of_service(
-            f"{path}.workers[{index}]", worker, members, "hosts"
-        )
-        yield from _variables(
-            f"{path}.workers[{index}].environment", own.get("environment") or {}
-        )
+def _problems_of_services(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:
+    for index, (own, worker) in enumerate(zip(environment["workers"], services_of(environment, ["worker"]))):
+        yield from _problems_of_service(f"{path}.workers[{index}]", worker, members, "hosts")
+        yield from _variables(f"{path}.workers[{index}].environment", own.get("environment") or {})
         yield from _contradictions(f"{path}.workers[{index}]", worker)
     for beat in services_of(environment, ["beat"]):
         yield from _problems_of_service(f"{path}.beat", beat, members, "host")
-        yield from _variables(
-            f"{path}.beat.environment", environment["beat"].get("environment") or {}
-        )
+        yield from _variables(f"{path}.beat.environment", environment["beat"].get("environment") or {})
 
 
-def _problems_of_service(
-    path: str, service: Service, members: Sequence[str], key: str
-) -> Iterator[str]:
+def _problems_of_service(path: str, service: Service, members: Sequence[str], key: str) -> Iterator[str]:
     if not _SERVICE_NAME.fullmatch(service["name"]):
         yield f"{path}.name is {service['name']!r}, which cannot be part of a unit name. Write letters, digits, _, . and - only."
     if not _UNIT_NAME.fullmatch(service["unit"]):
@@ -231,9 +180,7 @@ def _contradictions(path: str, worker: Service) -> Iterator[str]:
         yield f"{path}.time_limit does not work with pool {pool}. Remove it or use one of: {', '.join(_POOLS_WITH_TIME_LIMIT)}."
 
 
-def _relative_paths(
-    path: str, values: Mapping[str, Any], keys: Iterable[str]
-) -> Iterator[str]:
+def _relative_paths(path: str, values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[str]:
     for key in keys:
         value = values[key]
         if not value.startswith("/"):
@@ -269,14 +216,10 @@ def _problem_of_variable(name: str, value: Any) -> str | None:
     return None
 
 
-def _collisions(
-    environments: Sequence[Mapping[str, Any]], run: Sequence[str], host: str
-) -> Iterator[str]:
+def _collisions(environments: Sequence[Mapping[str, Any]], run: Sequence[str], host: str) -> Iterator[str]:
     for environment in environments:
         others = [
-            other["name"]
-            for other in environments
-            if other is not environment and other["user"] == environment["user"]
+            other["name"] for other in environments if other is not environment and other["user"] == environment["user"]
         ]
         if others and environment["name"] in run and not environment["shared_user"]:
             yield (
@@ -284,27 +227,19 @@ def _collisions(
                 f"Give each its own user, or write shared_user: true in each."
             )
     services = [
-        service
-        for environment in environments
-        for service in services_of(environment, ["worker", "beat"], host)
+        service for environment in environments for service in services_of(environment, ["worker", "beat"], host)
     ]
     keys: dict[str, Callable[[Service], Any]] = {
         "unit": lambda service: service["unit"],
         "env_file": lambda service: service["env_file"],
-        "node": lambda service: (
-            (_broker(service), service["node"]) if service["kind"] == "worker" else None
-        ),
+        "node": lambda service: (_broker(service), service["node"]) if service["kind"] == "worker" else None,
     }
     for key, value_of in keys.items():
         seen: dict[Any, Service] = {}
         for service in services:
             value = value_of(service)
             other = seen.setdefault(value, service)
-            if (
-                value is not None
-                and other is not service
-                and {service["environment"], other["environment"]} & set(run)
-            ):
+            if value is not None and other is not service and {service["environment"], other["environment"]} & set(run):
                 yield f"{_path(service)} and {_path(other)} have the same {key} on this host: {service[key]}. Set {key} in one of them."
 
 

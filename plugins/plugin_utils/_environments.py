@@ -9,10 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import (
-    environment_spec,
-    validate,
-)
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec, validate
 
 
 def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
@@ -33,15 +30,9 @@ def complete_environment(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
     :param value: its celery_<name> variable, checked.
     """
     spec = environment_spec()
-    own = {
-        key: option
-        for key, option in spec.items()
-        if key not in spec["workers"]["options"]
-    }
+    own = {key: option for key, option in spec.items() if key not in spec["workers"]["options"]}
     given = {key: item for key, item in value.items() if item is not None}
-    defaults, _problems = validate(
-        {key: item for key, item in given.items() if key in own}, own, ""
-    )
+    defaults, _problems = validate({key: item for key, item in given.items() if key in own}, own, "")
     user = defaults.get("user", name)
     return {
         "workers": [{"name": "w1"}],

@@ -9,11 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._services import (
-    LIBRARY,
-    Service,
-    marker,
-)
+from ansible_collections.stalk.celery.plugins.plugin_utils._services import LIBRARY, Service, marker
 
 Entry = dict[str, Any]
 
@@ -42,20 +38,12 @@ def _account(environment: Mapping[str, Any]) -> Entry:
     return {
         "path": f"/etc/sysusers.d/celery-{environment['name']}.conf",
         "template": "etc/sysusers.d/celery.conf.j2",
-        "variables": {
-            **names,
-            "marker": marker(environment["name"], "environment", "accounts"),
-        },
+        "variables": {**names, "marker": marker(environment["name"], "environment", "accounts")},
     }
 
 
 def _home(environment: Mapping[str, Any]) -> Entry:
-    return {
-        "path": environment["home"],
-        "owner": environment["user"],
-        "group": environment["group"],
-        "mode": "0750",
-    }
+    return {"path": environment["home"], "owner": environment["user"], "group": environment["group"], "mode": "0750"}
 
 
 def _of_service(service: Service) -> list[Entry]:
@@ -84,18 +72,12 @@ def _of_environment(service: Service) -> list[Entry]:
         {
             "path": f"/etc/systemd/system/{service['target']}",
             "template": "etc/systemd/system/celery.target.j2",
-            "variables": {
-                "name": name,
-                "marker": marker(name, "environment", "target"),
-            },
+            "variables": {"name": name, "marker": marker(name, "environment", "target")},
         },
         {
             "path": f"/usr/local/bin/celery-{name}",
             "template": "usr/local/bin/celery.j2",
-            "variables": {
-                "service": service,
-                "marker": marker(name, "environment", "command"),
-            },
+            "variables": {"service": service, "marker": marker(name, "environment", "command")},
             "mode": "0755",
         },
         *(
@@ -110,7 +92,5 @@ def _library_file(path: Path, environment: str) -> Entry:
     text = path.read_text(encoding="utf-8")
     return {
         "path": f"{LIBRARY.format(environment=environment)}/{path.relative_to(_LIBRARY_FILES)}",
-        "content": text.replace(
-            "Managed by stalk.celery", marker(environment, "environment", "library"), 1
-        ),
+        "content": text.replace("Managed by stalk.celery", marker(environment, "environment", "library"), 1),
     }

@@ -14,7 +14,6 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
-
 from ansible_collections.stalk.celery.plugins.module_utils._arguments import FILES
 
 _ONLY_HERE = ("template", "variables")

@@ -12,46 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.module_utils.common.validation import (
-    check_type_bool,
-    check_type_int,
-    check_type_str,
-)
+from ansible.module_utils.common.validation import check_type_bool, check_type_int, check_type_str
 
 Spec = Mapping[str, Mapping[str, Any]]
 
-_ARGUMENT_SPECS = (
-    Path(__file__).parents[2]
-    / "roles"
-    / "celery_service"
-    / "meta"
-    / "argument_specs.yml"
-)
+_ARGUMENT_SPECS = Path(__file__).parents[2] / "roles" / "celery_service" / "meta" / "argument_specs.yml"
 _SCALARS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "bool": ("true or false", check_type_bool),
     "int": ("a whole number", check_type_int),
-    "str": (
-        "a string",
-        lambda value: check_type_str(
-            value, allow_conversion=isinstance(value, (int, float))
-        ),
-    ),
+    "str": ("a string", lambda value: check_type_str(value, allow_conversion=isinstance(value, (int, float)))),
 }
 
 
 @cache
 def environment_spec() -> Spec:
     """Return the options of one environment: key -> its argument spec."""
-    specs = yaml.safe_load(_ARGUMENT_SPECS.read_text(encoding="utf-8"))[
-        "argument_specs"
-    ]
+    specs = yaml.safe_load(_ARGUMENT_SPECS.read_text(encoding="utf-8"))["argument_specs"]
     options: Spec = specs["main"]["options"]["celery_service_environments"]["options"]
     return options
 
 
-def validate(
-    value: Mapping[str, Any], spec: Spec, path: str
-) -> tuple[dict[str, Any], list[str]]:
+def validate(value: Mapping[str, Any], spec: Spec, path: str) -> tuple[dict[str, Any], list[str]]:
     """Check one dict against its options.
 
     :param value: what the user wrote.
@@ -84,32 +65,20 @@ def _convert(value: Any, option: Mapping[str, Any], path: str) -> tuple[Any, lis
     if kind == "dict":
         if not isinstance(value, Mapping):
             return value, [f"{path} is not a dict of keys and values."]
-        return (
-            validate(value, option["options"], path)
-            if "options" in option
-            else (dict(value), [])
-        )
+        return validate(value, option["options"], path) if "options" in option else (dict(value), [])
     expected, check = _SCALARS[kind]
     try:
         converted = check(value)
     except TypeError:
         return value, [f"{path} is not {expected}."]
     if "choices" in option and converted not in option["choices"]:
-        return value, [
-            f"{path} is {converted!r}, which is unknown; write one of: {', '.join(option['choices'])}."
-        ]
+        return value, [f"{path} is {converted!r}, which is unknown; write one of: {', '.join(option['choices'])}."]
     return converted, []
 
 
-def _convert_list(
-    value: Any, option: Mapping[str, Any], path: str
-) -> tuple[Any, list[str]]:
+def _convert_list(value: Any, option: Mapping[str, Any], path: str) -> tuple[Any, list[str]]:
     if not isinstance(value, (list, tuple)):
         return value, [f"{path} is not a list; write it as [..., ...]."]
     element = {**option, "type": option["elements"]}
-    pairs = [
-        _convert(item, element, f"{path}[{index}]") for index, item in enumerate(value)
-    ]
-    return [item for item, _found in pairs], [
-        problem for _item, found in pairs for problem in found
-    ]
+    pairs = [_convert(item, element, f"{path}[{index}]") for index, item in enumerate(value)]
+    return [item for item, _found in pairs], [problem for _item, found in pairs for problem in found]

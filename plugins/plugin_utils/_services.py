@@ -8,11 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import (
-    Spec,
-    environment_spec,
-    validate,
-)
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import Spec, environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._systemd import split_word
 
 Service = dict[str, Any]
@@ -43,9 +39,7 @@ WORKER_FLAGS = (
 BEAT_FLAGS = ("scheduler", "max_interval")
 
 
-def services_of(
-    environment: Mapping[str, Any], kinds: Iterable[str], host: str | None = None
-) -> list[Service]:
+def services_of(environment: Mapping[str, Any], kinds: Iterable[str], host: str | None = None) -> list[Service]:
     """Return the complete services of an environment.
 
     :param environment: a complete environment.
@@ -55,38 +49,21 @@ def services_of(
     found: list[Service] = []
     if "worker" in kinds:
         found += [
-            _service(
-                "worker", environment, worker, environment_spec()["workers"]["options"]
-            )
+            _service("worker", environment, worker, environment_spec()["workers"]["options"])
             for worker in environment["workers"]
         ]
     if "beat" in kinds and "beat" in environment:
         found.append(
             _service(
-                "beat",
-                environment,
-                {**environment["beat"], "name": "beat"},
-                environment_spec()["beat"]["options"],
+                "beat", environment, {**environment["beat"], "name": "beat"}, environment_spec()["beat"]["options"]
             )
         )
-    return [
-        service
-        for service in found
-        if host is None or service["hosts"] is None or host in service["hosts"]
-    ]
+    return [service for service in found if host is None or service["hosts"] is None or host in service["hosts"]]
 
 
-def _service(
-    kind: str, environment: Mapping[str, Any], own: Mapping[str, Any], spec: Spec
-) -> Service:
-    shared = {
-        key: environment[key] for key in spec if key in environment and key != "name"
-    }
-    dicts = {
-        key: {**shared[key], **own[key]}
-        for key in ("environment", "sandbox")
-        if key in shared and key in own
-    }
+def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any], spec: Spec) -> Service:
+    shared = {key: environment[key] for key in spec if key in environment and key != "name"}
+    dicts = {key: {**shared[key], **own[key]} for key in ("environment", "sandbox") if key in shared and key in own}
     service, _problems = validate({**shared, **own, **dicts}, spec, "")
     name, environment_name = str(own["name"]), environment["name"]
     service.setdefault("unit", f"celery-{environment_name}-{name}.service")
@@ -104,8 +81,7 @@ def _service(
         "stem": stem,
         "target": f"celery-{environment_name}.target",
         "marker": marker(environment_name, kind, name),
-        "managed_virtualenv": "packages" in environment
-        and service["virtualenv"] == environment["virtualenv"],
+        "managed_virtualenv": "packages" in environment and service["virtualenv"] == environment["virtualenv"],
         "visible_paths": _visible_paths(service),
         "variables": _variables(kind, environment_name, service),
     }
@@ -115,28 +91,18 @@ def units_of(services: Sequence[Service]) -> list[dict[str, Any]]:
     """Return the units of the services and of their environments, as the module stalk.celery.units takes them."""
     targets = dict.fromkeys(service["target"] for service in services)
     return [{"name": target} for target in targets] + [
-        {
-            "name": service["unit"],
-            "state": service["state"],
-            "enabled": service["enabled"],
-        }
-        for service in services
+        {"name": service["unit"], "state": service["state"], "enabled": service["enabled"]} for service in services
     ]
 
 
-def trials_of(
-    services: Sequence[Service], installed: bool = False
-) -> list[dict[str, Any]]:
+def trials_of(services: Sequence[Service], installed: bool = False) -> list[dict[str, Any]]:
     """Return the services as the module stalk.celery.preflight takes them.
 
     :param installed: whether the virtual environments that the role installs are complete; before that they cannot be tried.
     """
     keys = ("unit", "environment", "name", "user", "group", "directory", "virtualenv")
     return [
-        {
-            **{key: service[key] for key in keys},
-            "try": installed or not service["managed_virtualenv"],
-        }
+        {**{key: service[key] for key in keys}, "try": installed or not service["managed_virtualenv"]}
         for service in services
     ]
 
@@ -148,51 +114,28 @@ def marker(environment: str, kind: str, name: str) -> str:
 
 def _visible_paths(service: Service) -> list[str]:
     """Return the paths that ProtectHome=tmpfs would hide from a service that needs them (interpreters of uv live in the user's home)."""
-    paths = {
-        path: None
-        for path in (service["home"], service["directory"], service["virtualenv"])
-    }
+    paths = {path: None for path in (service["home"], service["directory"], service["virtualenv"])}
     hidden = [path for path in paths if path.startswith(_HIDDEN_BY_PROTECT_HOME)]
-    return [
-        path
-        for path in hidden
-        if not any(path.startswith(f"{other}/") for other in hidden)
-    ]
+    return [path for path in hidden if not any(path.startswith(f"{other}/") for other in hidden)]
 
 
 def _variables(kind: str, environment_name: str, service: Service) -> dict[str, str]:
     """Return the variables of the environment file: Celery's standard ones, then the user's."""
     own = {key: str(value) for key, value in service["environment"].items()}
-    python_path = ":".join(
-        filter(
-            None,
-            (LIBRARY.format(environment=environment_name), own.pop("PYTHONPATH", "")),
-        )
-    )
-    standard = {
-        "CELERY_BIN": f"{service['virtualenv']}/bin/celery",
-        "CELERY_APP": service["app"],
-    }
+    python_path = ":".join(filter(None, (LIBRARY.format(environment=environment_name), own.pop("PYTHONPATH", ""))))
+    standard = {"CELERY_BIN": f"{service['virtualenv']}/bin/celery", "CELERY_APP": service["app"]}
     if kind == "worker":
         standard["CELERYD_NODES"] = service["node"]
         standard["CELERYD_LOG_LEVEL"] = service["log_level"]
-        standard["CELERYD_OPTS"] = _command_line(
-            service, WORKER_FLAGS, queues=",".join(service["queues"]) or None
-        )
+        standard["CELERYD_OPTS"] = _command_line(service, WORKER_FLAGS, queues=",".join(service["queues"]) or None)
     else:
         schedule = f"/var/lib/celery-{environment_name}/schedule"
         standard["CELERYBEAT_LOG_LEVEL"] = service["log_level"]
-        standard["CELERYBEAT_OPTS"] = _command_line(
-            service, BEAT_FLAGS, schedule=schedule, pidfile=""
-        )
+        standard["CELERYBEAT_OPTS"] = _command_line(service, BEAT_FLAGS, schedule=schedule, pidfile="")
     return {**standard, "PYTHONPATH": python_path, **own}
 
 
 def _command_line(service: Service, flags: Iterable[str], **more: str | None) -> str:
     values = {**more, **{flag: service.get(flag) for flag in flags}}
-    words = [
-        f"--{flag.replace('_', '-')}={value}"
-        for flag, value in values.items()
-        if value is not None
-    ]
+    words = [f"--{flag.replace('_', '-')}={value}" for flag, value in values.items() if value is not None]
     return " ".join(split_word(word) for word in [*words, *service["options"]])
