@@ -133,19 +133,19 @@ def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None
         raise
 
 
-def stamp(unit: str, directory: str = STAMPS) -> None:
+def stamp(unit: str) -> None:
     """Note that files of C(unit) change now, in microseconds of CLOCK_MONOTONIC, the clock of systemd's *Monotonic properties."""
-    os.makedirs(directory, 0o755, exist_ok=True)
+    os.makedirs(STAMPS, 0o755, exist_ok=True)
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     me = Attributes(pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name, 0o600)
-    replace(os.path.join(directory, unit), f"{now}\n".encode(), me, lambda temporary, path: None)
+    replace(os.path.join(STAMPS, unit), f"{now}\n".encode(), me, lambda temporary, path: None)
 
 
-def stamps(units: Iterable[str], directory: str = STAMPS) -> Dict[str, int]:
+def stamps(units: Iterable[str]) -> Dict[str, int]:
     """When files of C(units) changed last since the host booted, in microseconds of CLOCK_MONOTONIC."""
     result = {}
     for unit in units:
-        with contextlib.suppress(FileNotFoundError, ValueError), open(os.path.join(directory, unit), encoding="ascii") as file:
+        with contextlib.suppress(FileNotFoundError, ValueError), open(os.path.join(STAMPS, unit), encoding="ascii") as file:
             result[unit] = int(file.read())
     return result
 

@@ -1,0 +1,297 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: units
+short_description: Bring many systemd units into their wanted states in one round trip
+version_added: 1.0.0
+author:
+  - The stalk.celery authors (@stalk)
+description:
+  - Enables, starts, restarts and stops any number of units with a constant number of calls of C(systemctl), which does
+    the work in parallel, and waits until all of them are up.
+  - A running unit is restarted as well when M(stalk.celery.files) wrote one of its files after its main process had
+    started. So a run that died in between is made good by the next one. The times compared are those of the monotonic
+    clock, since the wall clock may jump.
+  - Makes systemd read its unit files again only where that is necessary.
+  - When a unit does not come up, the message has its state and its last 30 lines in the journal.
+attributes:
+  check_mode:
+    description: Predicts every change. A unit whose file does not exist yet counts as one that would be made.
+    support: full
+  diff_mode:
+    description: Shows the state of each unit before and after.
+    support: full
+options:
+  units:
+    description: The units and the states in which they are wanted.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Complete name, for example V(celery-live-w1.service).
+        type: str
+        required: true
+      state:
+        description: Whether the unit is to run now. V(started) is reached when systemd calls the unit active.
+        type: str
+        choices: [started, stopped]
+        default: started
+      enabled:
+        description: Whether the unit is to be started at boot.
+        type: bool
+        default: true
+  restart:
+    description:
+      - Units whose configuration changed.
+      - Those that run are restarted. Those that do not are left as they are, unless O(units) says otherwise.
+    type: list
+    elements: str
+    default: []
+  strays:
+    description:
+      - Paths of files that M(stalk.celery.files) found and that have to go.
+      - Those that are unit files are stopped and disabled first, all at once. What they are doing ends as their unit
+        files say. Then all of the files are removed, before anything is started.
+      - A file that lacks the text C(Managed by stalk.celery:) in its first three lines is refused.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description:
+      - How long to wait for all jobs together, in seconds.
+      - When the time is over the module fails. The jobs go on in systemd.
+    type: int
+    default: 900
+seealso:
+  - module: stalk.celery.files
+  - module: ansible.builtin.systemd_service
+"""
+
+EXAMPLES = r"""
+---
+- name: Start two workers and their target
+  stalk.celery.units:
+    units:
+      - name: celery-live.target
+      - name: celery-live-w1.service
+      - name: celery-live-w2.service
+
+- name: Restart what changed, if it runs
+  stalk.celery.units:
+    restart: "{{ written.restart }}"
+
+- name: Keep a worker for later, remove what is not wanted any more
+  stalk.celery.units:
+    units:
+      - name: celery-debug-w1.service
+        state: stopped
+        enabled: false
+    strays: "{{ written.strays }}"
+"""
+
+RETURN = r"""
+started:
+  description: Units that were started.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
+restarted:
+  description: Units that were restarted.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+stopped:
+  description: Units that were stopped.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+enabled:
+  description: Units that were enabled.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
+disabled:
+  description: Units that were disabled.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+removed:
+  description: Paths of the files that were removed.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/celery-live-old.service]
+units:
+  description:
+    - Properties of every unit that O(units) and O(restart) name, as C(systemctl show) has them at the end.
+    - In check mode, as they are now. On failure, of the units that could be at fault.
+  returned: success, or when a unit does not start or stop
+  type: dict
+  sample:
+    celery-live-w1.service:
+      ActiveState: active
+      MainPID: '4242'
+      SubState: running
+      UnitFileState: enabled
+"""
+
+import os
+from typing import Any, Dict, List, Sequence
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _systemctl, _units
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._units import Plan, Request, Unit
+
+
+class UnitsFailed(Exception):
+    """Units did not get into their wanted states; C(units) is how they are now."""
+
+    def __init__(self, message: str, units: Dict[str, Unit]) -> None:
+        super().__init__(message)
+        self.units = units
+
+
+def converge(
+    systemd: Systemd, requests: Sequence[Request], restart: Sequence[str], strays: Sequence[str], check_mode: bool
+) -> Dict[str, Any]:
+    """Bring the units into their wanted states and return what the module returns.
+
+    Raises UnitsFailed if a unit does not come up or does not stop; ValueError and SystemdError if nothing of what has
+    to be started could be.
+    """
+    files = own_files(strays)
+    leaving = [os.path.basename(path) for path in files if os.path.dirname(path) in _systemctl.UNIT_DIRECTORIES]
+    staying = list(dict.fromkeys([*(request.name for request in requests), *restart]))
+    names = list(dict.fromkeys([*staying, *leaving]))
+    units = look(systemd, names, check_mode)
+    problems = _units.problems(requests, units, may_be_missing=check_mode)
+    if problems:
+        raise ValueError("\n".join(problems))
+    plan = _units.plan(requests, restart, leaving, units, _disk.stamps(staying))
+    now = units
+    if not check_mode:
+        stopped = stop(systemd, plan)
+        remove(systemd, files)
+        systemd.reset_failed([*plan.reset, *_units.failed({**units, **stopped}, leaving)])
+        systemd.enable(plan.enable)
+        now = start(systemd, requests, plan, staying)
+    return {
+        "changed": plan.changes or bool(files),
+        "started": list(plan.start),
+        "restarted": list(plan.restart),
+        "stopped": list(plan.stop),
+        "enabled": list(plan.enable),
+        "disabled": list(plan.disable),
+        "removed": files,
+        "units": described(now, staying),
+        "diff": _units.diff(names, plan, units),
+    }
+
+
+def own_files(paths: Sequence[str]) -> List[str]:
+    """Those of C(paths) that exist. Raises ValueError if one was not written by the collection."""
+    found = _disk.look_at(paths)
+    for path, existing in found.items():
+        if existing.kind != "file" or _files.marker(existing.content) is None:
+            raise ValueError(f"{path} was not written by stalk.celery and is not removed; take it out of 'strays'.")
+    return list(found)
+
+
+def look(systemd: Systemd, names: Sequence[str], check_mode: bool) -> Dict[str, Unit]:
+    """The units as their files on disk have them; in check mode as systemd has them."""
+    units = systemd.show(names)
+    if check_mode or not _systemctl.needs_reload(units.values()):
+        return units
+    systemd.reload()
+    return systemd.show(names)
+
+
+def stop(systemd: Systemd, plan: Plan) -> Dict[str, Unit]:
+    """Disable and stop, and return the units that were stopped. Raises UnitsFailed if one still runs."""
+    systemd.disable(plan.disable)
+    systemd.jobs("stop", plan.stop)
+    units = systemd.show(plan.stop)
+    running = [unit for unit in units.values() if not unit.is_down]
+    if running:
+        raise UnitsFailed("\n".join(map(_units.still_running, running)), units)
+    return units
+
+
+def remove(systemd: Systemd, files: Sequence[str]) -> None:
+    """Remove C(files); nothing of them runs any more."""
+    for path in files:
+        os.unlink(path)
+    if files:
+        systemd.reload()
+
+
+def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequence[str]) -> Dict[str, Unit]:
+    """Restart and start, and return all C(names). Raises UnitsFailed if one that should be up is not."""
+    late = systemd.jobs("restart", plan.restart).late or systemd.jobs("start", plan.start).late
+    units = systemd.show(names)
+    complaints = [
+        *(_units.explain(unit, systemd.journal(unit), late) for unit in _units.not_up(requests, plan, units)),
+        *_units.not_enabled(requests, units),
+    ]
+    if complaints:
+        raise UnitsFailed("\n".join(complaints), units)
+    return units
+
+
+def described(units: Dict[str, Unit], names: Sequence[str]) -> Dict[str, Dict[str, str]]:
+    """The properties of C(names), as plain data."""
+    return {name: dict(units[name].properties) for name in names if name in units}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "units": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+                    "enabled": {"type": "bool", "default": True},
+                },
+            },
+            "restart": {"type": "list", "elements": "str", "default": []},
+            "strays": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "int", "default": 900},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = converge(
+            Systemd(module.params["timeout"]),
+            [
+                Request(_arguments.unit_name(unit["name"]), unit["state"] == "started", unit["enabled"])
+                for unit in module.params["units"]
+            ],
+            [_arguments.unit_name(name) for name in module.params["restart"]],
+            module.params["strays"],
+            module.check_mode,
+        )
+    except UnitsFailed as error:
+        module.fail_json(msg=str(error), units=described(error.units, list(error.units)))
+    except (OSError, ValueError, SystemdError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

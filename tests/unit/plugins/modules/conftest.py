@@ -1,0 +1,124 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import grp
+import importlib
+import json
+import os
+import pwd
+import sys
+import syslog
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.stalk.celery.plugins.module_utils import _disk, _systemctl
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def accounts() -> dict[str, str]:
+    """Owner and group that the user who runs the tests can give to a file."""
+    return {"owner": pwd.getpwuid(os.geteuid()).pw_name, "group": grp.getgrgid(os.getegid()).gr_name}
+
+
+@pytest.fixture(autouse=True)
+def stamps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    directory = tmp_path / "stamps"
+    monkeypatch.setattr(_disk, "STAMPS", str(directory))
+    return directory
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What modules wrote to the log of the host."""
+    lines: list[str] = []
+    monkeypatch.setattr(basic, "has_journal", False)
+    monkeypatch.setattr(syslog, "syslog", lambda _priority, line: lines.append(line))
+    return lines
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], log: list[str]) -> Run:
+    """Run a module as Ansible does; returns the JSON that it printed, under C(printed) as text."""
+
+    def run_module(name: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        module = importlib.import_module(f"ansible_collections.stalk.celery.plugins.modules.{name}")
+        with patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}):
+            with pytest.raises(SystemExit):
+                module.main()
+        printed = capsys.readouterr().out
+        return {**json.loads(printed), "printed": printed}
+
+    return run_module
+
+
+class Manager:
+    """The fake systemctl, seen from the test."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.unit_directory = directory / "system"
+        self.unit_directory.mkdir()
+        self._write({})
+
+    def add(self, *names: str, **properties: Any) -> None:
+        """Units that are stopped and disabled, but for C(properties)."""
+        self._write({**self.units, **{name: properties for name in names}})
+
+    def running(self, *names: str, since: int = 1, **properties: Any) -> None:
+        """Units that run and are enabled; C(since) in microseconds of CLOCK_MONOTONIC."""
+        up = {"ActiveState": "active", "SubState": "running", "UnitFileState": "enabled"}
+        self.add(*names, **{**up, "ExecMainStartTimestampMonotonic": str(since), **properties})
+
+    def file(self, name: str, text: str = "# Managed by stalk.celery: live/worker/w1.\n") -> str:
+        """A unit file."""
+        path = self.unit_directory / name
+        path.write_text(text)
+        return str(path)
+
+    @property
+    def units(self) -> dict[str, Any]:
+        units: dict[str, Any] = json.loads((self._directory / "units.json").read_text())
+        return units
+
+    @property
+    def calls(self) -> list[str]:
+        calls = self._directory / "calls"
+        return calls.read_text().splitlines() if calls.exists() else []
+
+    @property
+    def journal(self) -> Path:
+        """What journalctl prints."""
+        return self._directory / "journal"
+
+    def _write(self, units: dict[str, Any]) -> None:
+        (self._directory / "units.json").write_text(json.dumps(units))
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manager:
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    programs = {
+        "systemctl": Path(__file__).with_name("fake_systemctl.py").read_text(),
+        "journalctl": "import sys\nfrom pathlib import Path\n"
+        "here = Path(sys.argv[0]).parent\n"
+        "with (here / 'asked').open('a') as asked:\n    print(*sys.argv[1:], file=asked)\n"
+        "if (here / 'journal').exists() and '--sync' not in sys.argv:\n    print((here / 'journal').read_text())\n",
+    }
+    for name, text in programs.items():
+        (directory / name).write_text(f"#!{sys.executable}\n{text}")
+        (directory / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    fake = Manager(directory)
+    monkeypatch.setattr(_systemctl, "UNIT_DIRECTORIES", (str(fake.unit_directory),))
+    return fake
