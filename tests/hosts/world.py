@@ -31,10 +31,18 @@ CLONE_NEWNS = 0x00020000  # linux/sched.h
 CLONE_NEWPID = 0x20000000
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
-PROJECT = Path(__file__).parents[1] / "project"
-UV = Path(sys.prefix) / "bin" / "uv"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PACKAGES = CACHE / "packages"
+PIP_CONF = Path("/run/containers/pip.conf")
+UV_TOML = Path("/run/containers/uv.toml")
+SHARED = {
+    CERTIFICATES: "/etc/ssl/certs/ca-certificates.crt",
+    PIP_CONF: "/etc/pip.conf",
+    UV_TOML: "/etc/uv/uv.toml",
+    PACKAGES: "/mnt/packages",
+    Path(__file__).parents[1] / "project": "/mnt/project",
+    Path(sys.prefix) / "bin" / "uv": "/mnt/uv",
+}
 NETWORK = "hosts"
 ENVIRONMENT = {
     "CONTAINERS_CONF": "/run/containers/containers.conf",
@@ -135,8 +143,11 @@ def _furnish(name: str) -> None:
     _mount("--bind", str(storage), "/var/lib/containers")
     _remove_bridge(name)
     Path(f"/etc/containers/networks/{NETWORK}.json").write_text(json.dumps(network(name)), encoding="utf-8")
-    Path("/run/containers/containers.conf").write_text(containers_conf(), encoding="utf-8")
-    Path("/run/containers/storage.conf").write_text(storage_conf(), encoding="utf-8")
+    if CERTIFICATES.exists():
+        PIP_CONF.write_text(f"[global]\ncert = {CERTIFICATES}\n", encoding="utf-8")
+        UV_TOML.write_text("native-tls = true\n", encoding="utf-8")
+    Path(ENVIRONMENT["CONTAINERS_CONF"]).write_text(containers_conf(), encoding="utf-8")
+    Path(ENVIRONMENT["CONTAINERS_STORAGE_CONF"]).write_text(storage_conf(), encoding="utf-8")
 
 
 def _mount(*arguments: str) -> None:
@@ -184,13 +195,11 @@ def containers_conf() -> str:
     A host sees the machine's certificates, a cache of Python packages, the sample project and uv, none of them in a
     place where the collection would look.
     """
-    shared = {PACKAGES: PACKAGES, PROJECT: "/mnt/project", UV: "/mnt/uv", CERTIFICATES: CERTIFICATES}
-    volumes = [f"{source}:{target}" for source, target in shared.items() if source.exists()]
+    volumes = [f"{source}:{target}" for source, target in SHARED.items() if source.exists()]
     return "\n".join((
         "[containers]",
         "pids_limit = 0",
         'default_ulimits = ["nofile=8192:16384", "nproc=8192:16384"]',
-        f'env = ["PIP_CERT={CERTIFICATES}", "UV_CACHE_DIR={PACKAGES}/uv", "UV_LINK_MODE=copy", "UV_NATIVE_TLS=1"]',
         f"volumes = {json.dumps(volumes)}",
         "[network]",
         'network_backend = "netavark"',
