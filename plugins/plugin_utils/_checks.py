@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import complete_environment
@@ -109,10 +109,10 @@ def _problems_of_environment(path: str, environment: Mapping[str, Any]) -> Itera
     for key in ("user", "group"):
         if not _USER_NAME.fullmatch(environment[key]):
             yield f"{path}.{key} is {environment[key]!r}, which cannot be a {key} name. Write a letter, then up to 30 of a-z, 0-9, _ and -."
-        elif environment[key] == "root":
-            yield f"{path}.{key} is root. Services of this collection run as a user of their own; leave the key out to get the user {environment['name']}."
-    yield from _relative_paths(path, environment, ("home", "directory", "virtualenv"))
-    yield from _variables(f"{path}.environment", environment.get("environment", {}))
+            return
+    if environment["user"] == "root":
+        yield f"{path}.user is root. Services of this collection run as a user of their own; leave the key out to get the user {environment['name']}."
+    yield from _problems_of_keys(path, environment)
     names: list[str] = []
     for index, worker in enumerate(environment["workers"]):
         if worker["name"] in names:
@@ -122,39 +122,52 @@ def _problems_of_environment(path: str, environment: Mapping[str, Any]) -> Itera
         yield f"{path}.workers is empty. Leave the key out to get one worker, or write the workers."
 
 
-def _problems_of_services(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:
-    for index, (own, worker) in enumerate(zip(environment["workers"], services_of(environment, ["worker"]))):
-        yield from _problems_of_service(f"{path}.workers[{index}]", worker, members, "hosts")
-        yield from _variables(f"{path}.workers[{index}].environment", own.get("environment") or {})
-        yield from _contradictions(f"{path}.workers[{index}]", worker)
-    for beat in services_of(environment, ["beat"]):
-        yield from _problems_of_service(f"{path}.beat", beat, members, "host")
-        yield from _variables(f"{path}.beat.environment", environment["beat"].get("environment") or {})
-
-
-def _problems_of_service(path: str, service: Service, members: Sequence[str], key: str) -> Iterator[str]:
-    if not _SERVICE_NAME.fullmatch(service["name"]):
-        yield f"{path}.name is {service['name']!r}, which cannot be part of a unit name. Write letters, digits, _, . and - only."
-    if not _UNIT_NAME.fullmatch(service["unit"]):
-        yield f"{path}.unit is {service['unit']!r}, which cannot be a unit name. Write letters, digits, :, _, . and -, then .service"
-    for unit in service["after"]:
+def _problems_of_keys(path: str, own: Mapping[str, Any]) -> Iterator[str]:
+    """Check the keys that a user may write in the environment, in a worker and in beat."""
+    for key in ("home", "directory", "virtualenv", "env_file"):
+        yield from _problems_of_path(f"{path}.{key}", str(own.get(key) or "/"))
+    for name, value in (own.get("environment") or {}).items():
+        problem = _problem_of_variable(str(name), value)
+        if problem:
+            yield f"{path}.environment.{name} {problem}"
+    for unit in own.get("after") or []:
         if not _ANY_UNIT_NAME.fullmatch(unit):
             yield f"{path}.after has {unit!r}, which is not a unit name. Write it with its suffix, for example redis-server.service"
+    for name, value in (own.get("sandbox") or {}).items():
+        if "\n" in str(value):
+            yield f"{path}.sandbox.{name} has a line break. Write its values on one line."
+
+
+def _problems_of_services(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:
+    for index, (own, worker) in enumerate(
+        zip(environment["workers"], services_of(environment, ["worker"]), strict=True)
+    ):
+        yield from _problems_of_service(f"{path}.workers[{index}]", own, worker, members, "hosts")
+        yield from _contradictions(f"{path}.workers[{index}]", worker)
+    for beat in services_of(environment, ["beat"]):
+        yield from _problems_of_service(f"{path}.beat", environment["beat"], beat, members, "host")
+
+
+def _problems_of_service(
+    path: str, own: Mapping[str, Any], service: Service, members: Sequence[str], hosts_key: str
+) -> Iterator[str]:
+    """Check a service; ``own`` is what the user wrote for it beside what it has from the environment, which is checked there."""
+    yield from _problems_of_keys(path, own)
+    if not _SERVICE_NAME.fullmatch(service["name"]):
+        yield f"{path}.name is {service['name']!r}, which cannot be part of a unit name. Write letters, digits, _, . and - only."
+    elif not _UNIT_NAME.fullmatch(service["unit"]):
+        yield f"{path}.unit is {service['unit']!r}, which cannot be a unit name. Write letters, digits, :, _, . and -, then .service"
     for host in service["hosts"] or []:
         if host not in members:
-            yield f"{path}.{key} names {host}, which is not in group {service['environment']}. Write one of: {', '.join(members)}."
+            yield f"{path}.{hosts_key} names {host}, which is not in group {service['environment']}. Write one of: {', '.join(members)}."
     if service["hosts"] == []:
-        yield f"{path}.{key} is empty: this worker would run nowhere. Leave the key out for all hosts, or write state: stopped."
-    yield from _relative_paths(path, service, ("directory", "virtualenv", "env_file"))
+        yield f"{path}.{hosts_key} is empty: this worker would run nowhere. Leave the key out for all hosts, or write state: stopped."
     for option in service["options"]:
-        flag = option.split("=")[0].split(" ")[0]
+        flag = re.split("[= ]", option)[0]
         if flag in _FLAGS_WITH_A_KEY:
             yield f"{path}.options has {flag}, which the collection writes. Use the key {_FLAGS_WITH_A_KEY[flag]} instead."
         elif flag in _FLAGS_OF_THE_UNIT:
             yield f"{path}.options has {flag}. Remove it: systemd decides the user, the directories and the process of a service."
-    for name, value in service["sandbox"].items():
-        if "\n" in value:
-            yield f"{path}.sandbox.{name} has a line break. Write its values on one line."
 
 
 def _contradictions(path: str, worker: Service) -> Iterator[str]:
@@ -180,20 +193,11 @@ def _contradictions(path: str, worker: Service) -> Iterator[str]:
         yield f"{path}.time_limit does not work with pool {pool}. Remove it or use one of: {', '.join(_POOLS_WITH_TIME_LIMIT)}."
 
 
-def _relative_paths(path: str, values: Mapping[str, Any], keys: Iterable[str]) -> Iterator[str]:
-    for key in keys:
-        value = values[key]
-        if not value.startswith("/"):
-            yield f"{path}.{key} is {value!r}, which is not an absolute path. Write it from the root, for example /home/live/edc."
-        elif not _PATH.fullmatch(value):
-            yield f"{path}.{key} is {value!r}. systemd treats white space, quotes, \\, *, ?, :, [, ] and $ in a path specially; use a path without them."
-
-
-def _variables(path: str, variables: Mapping[Any, Any]) -> Iterator[str]:
-    for name, value in variables.items():
-        problem = _problem_of_variable(str(name), value)
-        if problem:
-            yield f"{path}.{name} {problem}"
+def _problems_of_path(path: str, value: str) -> Iterator[str]:
+    if not value.startswith("/"):
+        yield f"{path} is {value!r}, which is not an absolute path. Write it from the root, for example /home/live/edc."
+    elif not _PATH.fullmatch(value):
+        yield f"{path} is {value!r}. systemd treats white space, quotes, \\, *, ?, :, [, ] and $ in a path specially; use a path without them."
 
 
 def _problem_of_variable(name: str, value: Any) -> str | None:

@@ -30,9 +30,9 @@ def complete_environment(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
     :param value: its celery_<name> variable, checked.
     """
     spec = environment_spec()
-    own = {key: option for key, option in spec.items() if key not in spec["workers"]["options"]}
+    own = {key: spec[key] for key in spec.keys() - spec["workers"]["options"].keys() - {"workers", "beat"}}
     given = {key: item for key, item in value.items() if item is not None}
-    defaults, _problems = validate({key: item for key, item in given.items() if key in own}, own, "")
+    defaults, _problems = validate({key: given[key] for key in own.keys() & given.keys()}, own, "")
     user = defaults.get("user", name)
     return {
         "workers": [{"name": "w1"}],

@@ -13,8 +13,12 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._services import LIBR
 
 Entry = dict[str, Any]
 
-_ROLE = Path(__file__).parents[2] / "roles" / "celery_service"
-_LIBRARY_FILES = _ROLE / "files" / "usr" / "local" / "lib" / "celery"
+_LIBRARY_SOURCE = Path(__file__).parents[2] / "roles/celery_service/files/usr/local/lib/celery"
+_LIBRARY_FILES = (
+    "celery_systemd.py",
+    "celery_systemd-1.0.0.dist-info/METADATA",
+    "celery_systemd-1.0.0.dist-info/entry_points.txt",
+)
 
 
 def files_of(services: Sequence[Service]) -> list[Entry]:
@@ -80,17 +84,14 @@ def _of_environment(service: Service) -> list[Entry]:
             "variables": {"service": service, "marker": marker(name, "environment", "command")},
             "mode": "0755",
         },
-        *(
-            _library_file(path, name)
-            for path in sorted(_LIBRARY_FILES.rglob("*"))
-            if path.is_file() and path.suffix != ".pyc"
-        ),
+        *(_library_file(path, name) for path in _LIBRARY_FILES),
     ]
 
 
-def _library_file(path: Path, environment: str) -> Entry:
-    text = path.read_text(encoding="utf-8")
+def _library_file(path: str, environment: str) -> Entry:
+    comment = "Summary:" if path.endswith("METADATA") else "#"  # METADATA consists of headers only
+    text = (_LIBRARY_SOURCE / path).read_text(encoding="utf-8")
     return {
-        "path": f"{LIBRARY.format(environment=environment)}/{path.relative_to(_LIBRARY_FILES)}",
-        "content": text.replace("Managed by stalk.celery", marker(environment, "environment", "library"), 1),
+        "path": f"{LIBRARY.format(environment=environment)}/{path}",
+        "content": f"{comment} {marker(environment, 'environment', 'library')}\n{text}",
     }

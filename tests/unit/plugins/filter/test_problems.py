@@ -1,0 +1,249 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input gets a message that names the variable, what is wrong and what to write instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.stalk.celery.plugins.filter.problems import problems
+
+GROUPS = {"all": ["app1", "app2", "db1"], "live": ["app1", "app2"], "uat": ["app1"]}
+
+
+def environment(**changes: Any) -> dict[str, Any]:
+    """An environment without a problem, changed."""
+    return {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv", **changes}
+
+
+def problems_of(live: Any, uat: Any = None, limit: str = "") -> list[str]:
+    variables = {"live": live} if uat is None else {"live": live, "uat": uat}
+    return problems(["live", "uat"], variables, GROUPS, "app1", limit)
+
+
+def worker(**changes: Any) -> dict[str, Any]:
+    """An environment with one worker."""
+    return environment(workers=[{"name": "w1", **changes}])
+
+
+def test_three_keys_are_enough() -> None:
+    assert problems_of(environment()) == []
+
+
+def test_everything_at_once_is_sound() -> None:
+    live = environment(
+        user="edc",
+        environment={"PORT": 8000, "EMPTY": "", "SECRET": 'a$b"c\nd'},
+        workers=[
+            {
+                "name": "w1",
+                "queues": ["celery", "mail"],
+                "autoscale": "10,3",
+                "time_limit": 300,
+                "soft_time_limit": 200,
+            },
+            {
+                "name": "video",
+                "hosts": ["app2"],
+                "pool": "gevent",
+                "concurrency": 100,
+                "sandbox": {"ProtectHome": "no"},
+            },
+            {
+                "name": "one",
+                "pool": "solo",
+                "state": "stopped",
+                "unit": "celery.one.service",
+                "options": ["--without-gossip"],
+            },
+        ],
+        beat={"host": "app1", "scheduler": "django_celery_beat.schedulers:DatabaseScheduler"},
+    )
+    assert problems_of(live, environment(user="uat")) == []
+
+
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [
+        (
+            worker(concurency=8),
+            ["celery_live.workers[0].concurency", "did you mean concurrency?", "Allowed are: after, app,"],
+        ),
+        (environment(wrokers=[]), ["celery_live.wrokers", "did you mean workers?"]),
+        (
+            environment(beat={"host": "app1", "shceduler": "x"}),
+            ["celery_live.beat.shceduler", "did you mean scheduler?"],
+        ),
+        (environment(sandbox={"ProtectHme": "no"}), ["celery_live.sandbox.ProtectHme", "did you mean ProtectHome?"]),
+        (
+            {"directory": "/srv/edc", "virtualenv": "/srv/venv"},
+            ["celery_live.app is missing", "meta_edc.celery.live:app"],
+        ),
+        (environment(beat={}), ["celery_live.beat.host is missing"]),
+        (None, ["celery_live is not defined", "group_vars/live.yml"]),
+        ("edc.celery:app", ["celery_live is not a dict", "app, directory, virtualenv"]),
+        (environment(workers={"w1": {}}), ["celery_live.workers is not a list"]),
+        (environment(workers=[]), ["celery_live.workers is empty", "Leave the key out"]),
+        (environment(workers=["w1"]), ["celery_live.workers[0] is not a dict"]),
+        (worker(concurrency="many"), ["celery_live.workers[0].concurrency", "a whole number"]),
+        (worker(concurrency=0), ["celery_live.workers[0].concurrency is 0", "Write 1 or more"]),
+        (environment(shared_user="perhaps"), ["celery_live.shared_user", "true or false"]),
+        (
+            environment(beat={"host": "db1"}),
+            ["celery_live.beat.host names db1", "not in group live", "Write one of: app1, app2"],
+        ),
+        (worker(hosts=["app3"]), ["celery_live.workers[0].hosts names app3", "Write one of: app1, app2"]),
+        (worker(hosts=[]), ["celery_live.workers[0].hosts is empty", "Leave the key out"]),
+        (environment(workers=[{"name": "w1"}, {"name": "w1"}]), ["celery_live.workers[1].name is w1", "its own name"]),
+        (environment(user="Live User"), ["celery_live.user is 'Live User'", "cannot be a user name"]),
+        (environment(user="root"), ["celery_live.user is root", "to get the user live"]),
+        (worker(name="w 1"), ["celery_live.workers[0].name is 'w 1'", "letters, digits"]),
+        (worker(unit="celery live"), ["celery_live.workers[0].unit is 'celery live'", "then .service"]),
+        (worker(after=["redis"]), ["celery_live.workers[0].after has 'redis'", "redis-server.service"]),
+        (environment(directory="edc"), ["celery_live.directory is 'edc'", "not an absolute path", "/home/live/edc"]),
+        (environment(virtualenv="~/venv"), ["celery_live.virtualenv is '~/venv'", "not an absolute path"]),
+        (worker(env_file="live.conf"), ["celery_live.workers[0].env_file is 'live.conf'", "not an absolute path"]),
+        (environment(directory="/srv/my edc"), ["celery_live.directory is '/srv/my edc'", "white space"]),
+        (worker(pool="forks"), ["celery_live.workers[0].pool is 'forks'", "prefork, threads, gevent, eventlet, solo"]),
+        (worker(concurrency=4, autoscale="10,3"), ["celery_live.workers[0] has autoscale and concurrency", "Keep one"]),
+        (worker(autoscale="many"), ["celery_live.workers[0].autoscale is 'many'", '"10,3"']),
+        (worker(autoscale="10,3", pool="threads"), ["celery_live.workers[0].autoscale", "not work with pool threads"]),
+        (
+            worker(max_tasks_per_child=5, pool="gevent"),
+            ["celery_live.workers[0].max_tasks_per_child", "only with pool prefork"],
+        ),
+        (
+            worker(max_memory_per_child=5, pool="threads"),
+            ["celery_live.workers[0].max_memory_per_child", "only with pool prefork"],
+        ),
+        (
+            worker(soft_time_limit=5, pool="gevent"),
+            ["celery_live.workers[0].soft_time_limit", "only with pool prefork"],
+        ),
+        (worker(time_limit=5, pool="threads"), ["celery_live.workers[0].time_limit", "prefork, gevent"]),
+        (worker(concurrency=2, pool="solo"), ["celery_live.workers[0].concurrency", "one task at a time"]),
+        (worker(queues=["mail,video"]), ["celery_live.workers[0].queues has 'mail,video'", "each element"]),
+        (worker(options=["--concurrency=4"]), ["celery_live.workers[0].options has --concurrency", "key concurrency"]),
+        (worker(options=["-B"]), ["celery_live.workers[0].options has -B", "key beat"]),
+        (worker(options=["--detach"]), ["celery_live.workers[0].options has --detach", "Remove it"]),
+        (environment(environment={"1A": "x"}), ["celery_live.environment.1A", "systemd drops it"]),
+        (worker(environment={"A-B": "x"}), ["celery_live.workers[0].environment.A-B", "systemd drops it"]),
+        (environment(environment={"A": "x\0y"}), ["celery_live.environment.A", "NUL", "base64"]),
+        (environment(environment={"A": "\udcff"}), ["celery_live.environment.A", "UTF-8", "base64"]),
+        (environment(environment={"A": "x" * 131070}), ["celery_live.environment.A is 131072 bytes long", "131071"]),
+        (environment(environment={"DEBUG": True}), ["celery_live.environment.DEBUG", "in quotes"]),
+        (environment(environment={"HOSTS": ["a"]}), ["celery_live.environment.HOSTS", "in quotes"]),
+        (
+            environment(environment={"CELERYD_OPTS": "-c 4"}),
+            ["celery_live.environment.CELERYD_OPTS", "a worker's keys"],
+        ),
+        (environment(sandbox={"UMask": "0027\nUser=root"}), ["celery_live.sandbox.UMask", "line break"]),
+    ],
+)
+def test_message(live: Any, expected: list[str]) -> None:
+    (problem,) = problems_of(live)
+    for part in expected:
+        assert part in problem
+
+
+def test_all_problems_at_once() -> None:
+    live = environment(
+        directory="edc", workers=[{"name": "w1", "pool": "threads", "time_limit": 5}], beat={"host": "db1"}
+    )
+    assert len(problems_of(live)) == 3
+
+
+def test_longest_variable_that_the_kernel_takes() -> None:
+    assert problems_of(environment(environment={"A": "x" * 131069})) == []
+
+
+def test_no_message_shows_the_value_of_a_variable() -> None:
+    secrets = {
+        "1A": "s3cret",
+        "A": "s3cret\0",
+        "B": "s3cret\udcff",
+        "C": "s3cret" * 99999,
+        "D": ["s3cret"],
+        "CELERY_APP": "s3cret",
+    }
+    found = problems_of(environment(environment=secrets))
+    assert len(found) == len(secrets)
+    assert "s3cret" not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([], ["celery_environments is not set", "celery_environments: [live, uat]"]),
+        (["Live"], ["celery_environments[0] is 'Live'", "lower-case letter"]),
+        (["worker"], ["celery_environments[0] is worker", "Choose another name"]),
+        (["beat_live"], ["celery_environments[0] is beat_live", "Choose another name"]),
+        (["live", "live"], ["celery_environments[1] is live a second time"]),
+        (["prod"], ["celery_environments[0] is prod", "no group prod", "Add [prod]"]),
+    ],
+)
+def test_message_about_names(names: list[str], expected: list[str]) -> None:
+    (problem,) = problems(names, {}, GROUPS, "app1")
+    for part in expected:
+        assert part in problem
+
+
+@pytest.mark.parametrize(
+    ("live", "uat", "expected"),
+    [
+        (environment(), environment(user="live"), ["celery_live.user is live, as for uat", "shared_user: true"]),
+        (
+            environment(workers=[{"name": "w1", "unit": "celery.service"}]),
+            environment(workers=[{"name": "w1", "unit": "celery.service"}]),
+            ["celery_uat.workers w1 and celery_live.workers w1 have the same unit on this host: celery.service"],
+        ),
+        (
+            environment(workers=[{"name": "w1", "env_file": "/etc/edc.env"}]),
+            environment(workers=[{"name": "w1", "env_file": "/etc/edc.env"}]),
+            ["have the same env_file on this host: /etc/edc.env"],
+        ),
+        (
+            environment(environment={"CELERY_BROKER_URL": "redis://db1"}),
+            environment(environment={"CELERY_BROKER_URL": "redis://db1"}),
+            ["have the same node on this host: w1@%h"],
+        ),
+    ],
+)
+def test_environments_that_collide(live: Any, uat: Any, expected: list[str]) -> None:
+    found = problems_of(live, uat)
+    for part in expected:
+        assert part in found[0]
+
+
+def test_a_worker_called_beat_beside_beat() -> None:
+    found = problems_of(environment(workers=[{"name": "beat"}], beat={"host": "app1"}))
+    assert "celery_live.beat and celery_live.workers beat have the same unit on this host" in found[0]
+
+
+def test_two_workers_of_one_node_name() -> None:
+    found = problems_of(environment(workers=[{"name": "w1"}, {"name": "w2", "node": "w1@%h"}]))
+    assert "celery_live.workers w2 and celery_live.workers w1 have the same node" in found[0]
+
+
+def test_units_of_one_name_on_different_hosts() -> None:
+    workers = [
+        {"name": "a", "unit": "edc.service", "hosts": ["app1"]},
+        {"name": "b", "unit": "edc.service", "hosts": ["app2"]},
+    ]
+    assert problems_of(environment(workers=workers)) == []
+
+
+def test_a_user_that_is_meant_to_be_shared() -> None:
+    assert problems_of(environment(shared_user=True), environment(user="live", shared_user=True)) == []
+
+
+def test_an_environment_outside_the_limit_may_be_broken() -> None:
+    assert problems_of(environment(), {"app": 1}, limit="live") == []
+
+
+def test_an_environment_outside_the_limit_still_collides() -> None:
+    assert (
+        "celery_live.user is live, as for uat" in problems_of(environment(), environment(user="live"), limit="live")[0]
+    )

@@ -1,0 +1,159 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host runs for the environments that a user wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.stalk.celery.plugins.filter.accounts import accounts_of
+from ansible_collections.stalk.celery.plugins.filter.environments import environments
+from ansible_collections.stalk.celery.plugins.filter.files import files_of
+from ansible_collections.stalk.celery.plugins.filter.services import services
+from ansible_collections.stalk.celery.plugins.filter.trials import trials_of
+from ansible_collections.stalk.celery.plugins.filter.units import units_of
+
+MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
+
+
+def services_on(
+    host: str = "app1", kinds: tuple[str, ...] = ("worker", "beat"), **changes: Any
+) -> list[dict[str, Any]]:
+    return services(environments({"live": {**MINIMAL, **changes}}), kinds, host)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("", ["live", "uat"]),
+        ("live", ["live"]),
+        ("uat,live", ["live", "uat"]),
+        ("live:!app2", ["live"]),
+        ("live:&uat", ["live", "uat"]),
+        ("app1:&live", ["live"]),
+        ("app1", ["live", "uat"]),
+        ("li*", ["live", "uat"]),
+        ("all:!uat", ["live", "uat"]),
+        ("@site.retry", ["live", "uat"]),
+        ("~li.*", ["live", "uat"]),
+    ],
+)
+def test_environments_of_a_run(limit: str, expected: list[str]) -> None:
+    assert [environment["name"] for environment in environments({"live": MINIMAL, "uat": MINIMAL}, limit)] == expected
+
+
+def test_smallest_environment() -> None:
+    (worker,) = services_on()
+    assert worker["unit"] == "celery-live-w1.service"
+    assert worker["env_file"] == "/etc/conf.d/celery-live-w1.conf"
+    assert (worker["user"], worker["group"], worker["home"]) == ("live", "live", "/home/live")
+    assert (worker["state"], worker["enabled"], worker["node"]) == ("started", True, "w1@%h")
+
+
+def test_hosts_of_a_service() -> None:
+    changes = {"workers": [{"name": "w1"}, {"name": "video", "hosts": ["app2"]}], "beat": {"host": "app1"}}
+    assert [service["name"] for service in services_on("app1", **changes)] == ["w1", "beat"]
+    assert [service["name"] for service in services_on("app2", **changes)] == ["w1", "video"]
+    assert [service["name"] for service in services_on("app1", ("worker",), **changes)] == ["w1"]
+
+
+def test_a_service_overrides_its_environment() -> None:
+    first, second, beat = services_on(
+        environment={"A": "environment", "B": "environment"},
+        log_level="WARNING",
+        stop_timeout=60,
+        sandbox={"ProtectHome": "no", "UMask": "0022"},
+        workers=[
+            {"name": "w1"},
+            {"name": "w2", "environment": {"B": "worker"}, "log_level": "DEBUG", "sandbox": {"UMask": "0077"}},
+        ],
+        beat={"host": "app1", "app": "edc.beat:app"},
+    )
+    assert (first["variables"]["A"], first["variables"]["B"]) == ("environment", "environment")
+    assert (second["variables"]["A"], second["variables"]["B"]) == ("environment", "worker")
+    assert (first["log_level"], second["log_level"], beat["log_level"]) == ("WARNING", "DEBUG", "WARNING")
+    assert (first["stop_timeout"], second["stop_timeout"]) == (60, 60)
+    assert second["sandbox"] == {"ProtectHome": "no", "UMask": "0077"}
+    assert (first["app"], beat["app"]) == ("edc.celery:app", "edc.beat:app")
+
+
+def test_a_stopped_service_does_not_start_at_boot_unless_it_says_so() -> None:
+    stopped, kept = services_on(state="stopped", workers=[{"name": "w1"}, {"name": "w2", "enabled": True}])
+    assert (stopped["enabled"], kept["enabled"]) == (False, True)
+
+
+def test_command_line_of_a_worker() -> None:
+    worker = {
+        "name": "w1",
+        "queues": ["a", "b"],
+        "pool": "prefork",
+        "concurrency": "8",
+        "time_limit": 300,
+        "options": ["--without-gossip"],
+    }
+    (service,) = services_on(workers=[worker])
+    assert (
+        service["variables"]["CELERYD_OPTS"]
+        == "--queues=a,b --pool=prefork --concurrency=8 --time-limit=300 --without-gossip"
+    )
+
+
+def test_options_with_white_space_and_quotes_stay_one_word() -> None:
+    (service,) = services_on(workers=[{"name": "w1", "options": ['--statedb=/a b/"c"']}])
+    assert service["variables"]["CELERYD_OPTS"] == r'"--statedb=/a b/\"c\""'
+
+
+def test_the_python_path_of_the_user_comes_after_ours() -> None:
+    (service,) = services_on(environment={"PYTHONPATH": "/srv/lib"})
+    assert service["variables"]["PYTHONPATH"] == "/usr/local/lib/celery-live:/srv/lib"
+
+
+def test_paths_below_home_stay_visible_once() -> None:
+    (service,) = services_on(home="/home/live", directory="/home/live/edc", virtualenv="/home/shared/venv")
+    assert service["visible_paths"] == ["/home/live", "/home/shared/venv"]
+
+
+def test_only_files_with_variables_are_secret_and_closed() -> None:
+    files = files_of(services_on(environment={"PASSWORD": "s3cret"}, group="edc"))
+    (env_file,) = [file for file in files if file.get("secret")]
+    assert (env_file["path"], env_file["group"], env_file["mode"]) == ("/etc/conf.d/celery-live-w1.conf", "edc", "0640")
+    assert all(
+        file.get("mode", "0644") in ("0644", "0755") and "owner" not in file for file in files if file is not env_file
+    )
+
+
+def test_files_of_an_environment_exist_once_however_many_services_it_has() -> None:
+    few = files_of(services_on(workers=[{"name": "w1"}]))
+    many = files_of(services_on(workers=[{"name": f"w{number}"} for number in range(20)]))
+    assert len(many) == len(few) + 2 * 19
+    assert len({file["path"] for file in many}) == len(many)
+
+
+def test_every_library_file_says_whose_it_is() -> None:
+    contents = [file["content"] for file in files_of(services_on()) if "content" in file]
+    assert contents
+    for content in contents:
+        assert "Managed by stalk.celery: live/environment/library" in "".join(content.splitlines()[:3])
+
+
+def test_units_are_the_services_and_their_target() -> None:
+    units = units_of(services_on(workers=[{"name": "w1"}, {"name": "w2", "state": "stopped"}]))
+    assert units == [
+        {"name": "celery-live.target"},
+        {"name": "celery-live-w1.service", "state": "started", "enabled": True},
+        {"name": "celery-live-w2.service", "state": "stopped", "enabled": False},
+    ]
+
+
+def test_what_the_role_installs_is_tried_when_it_is_installed() -> None:
+    found = services_on(packages=["celery"], workers=[{"name": "w1"}, {"name": "w2", "virtualenv": "/srv/other"}])
+    assert [trial["try"] for trial in trials_of(found)] == [False, True]
+    assert [trial["try"] for trial in trials_of(found, True)] == [True, True]
+
+
+def test_accounts_of_an_environment() -> None:
+    accounts = accounts_of(environments({"live": {**MINIMAL, "user": "edc"}}))
+    assert accounts["directories"] == [{"path": "/home/edc", "owner": "edc", "group": "edc", "mode": "0750"}]
+    assert accounts["files"][0]["path"] == "/etc/sysusers.d/celery-live.conf"
