@@ -10,7 +10,8 @@ short_description: The users, groups and homes of environments
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Returns what M(stalk.celery.files) takes, one file for C(systemd-sysusers) (see C(man 5 sysusers.d)) and the home directory of each environment.
+  - Returns what M(stalk.celery.files) takes, one file for C(systemd-sysusers) (see C(man 5 sysusers.d)) and the
+    home directory of each environment.
 options:
   _input:
     description: The environments, as P(stalk.celery.environments#filter) returns them.

@@ -10,8 +10,10 @@ short_description: Quote a value for a file that EnvironmentFile= names
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Quotes any string without NUL so that systemd reads the same string from the file (see C(man 5 systemd.exec)), also with quotes, dollar signs,
-    backslashes, line breaks and control characters. P(ansible.builtin.to_json#filter) and P(ansible.builtin.quote#filter) do not.
+  - Quotes any string without NUL so that systemd reads the same string from the file (see C(man 5 systemd.exec)),
+    also with quotes, dollar signs,
+    backslashes, line breaks and control characters. P(ansible.builtin.to_json#filter) and
+      P(ansible.builtin.quote#filter) do not.
 options:
   _input:
     description: The value.

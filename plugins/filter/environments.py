@@ -10,8 +10,10 @@ short_description: The environments that a run converges on a host
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Turns the environments of a host into the list that role P(stalk.celery.celery_service#role) takes, without those that the run leaves alone.
-  - C(--limit) selects hosts, not environments. When it names environments (C(-l live)), only these are converged, so that the other environments of a
+  - Turns the environments of a host into the list that role P(stalk.celery.celery_service#role) takes, without
+    those that the run leaves alone.
+  - C(--limit) selects hosts, not environments. When it names environments (C(-l live)), only these are converged,
+    so that the other environments of a
     shared host stay as they are. A limit that names none (C(-l app1)) converges all environments of the host.
 options:
   _input:

@@ -10,19 +10,26 @@ short_description: The files that services need
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Returns what M(stalk.celery.files) takes, the unit and the environment file of each service, and once for each environment its target, its
+  - Returns what M(stalk.celery.files) takes, the unit and the environment file of each service, and once for each
+    environment its target, its
     operator command and the module that tells systemd when a service is ready.
 options:
   _input:
-    description: The services, as P(stalk.celery.services#filter) returns them.
+    description: All services of the host, as P(stalk.celery.services#filter) returns them.
     type: list
     elements: dict
     required: true
+  kinds:
+    description: Kinds of services whose files to return.
+    type: list
+    elements: str
+    choices: [worker, beat]
+    default: [worker, beat]
 """
 
 EXAMPLES = r"""
 ---
-files: "{{ services | stalk.celery.files }}"
+files: "{{ services | stalk.celery.files(['worker']) }}"
 """
 
 RETURN = r"""

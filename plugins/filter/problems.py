@@ -10,9 +10,11 @@ short_description: What is wrong with the environments that a user wrote
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Checks the names of the environments, every key of the environments that the run converges on this host, and where they collide with each other and with
+  - Checks the names of the environments, every key of the environments that the run converges on this host, and
+    where they collide with each other and with
     the host's other environments.
-  - Each problem names the variable, says what is wrong and what to write instead. No problem shows the value of an environment variable.
+  - Each problem names the variable, says what is wrong and what to write instead. No problem shows the value of an
+    environment variable.
 options:
   _input:
     description: All environments, the value of C(celery_environments).
@@ -20,7 +22,8 @@ options:
     elements: str
     required: true
   variables:
-    description: Name of each environment of the host and the value of its C(celery_<environment>) variable, none where it is not defined.
+    description: Name of each environment of the host and the value of its C(celery_<environment>) variable, none
+      where it is not defined.
     type: dict
     required: true
   groups:
@@ -53,7 +56,8 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._checks import problems_of_environments, problems_of_names
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_environments import problems_of_environments
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_names import problems_of_names
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import environments_of_run
 
 

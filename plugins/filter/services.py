@@ -10,7 +10,8 @@ short_description: The complete services of a host
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Turns environments into the flat list of the services that a host runs, each with all its defaults and with everything that the templates of role
+  - Turns environments into the flat list of the services that a host runs, each with all its defaults and with
+    everything that the templates of role
     P(stalk.celery.celery_service#role) show.
   - The environments must be sound, see P(stalk.celery.problems#filter).
 options:

@@ -16,8 +16,9 @@ def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
     """Return the environments of a host that a run converges.
 
     :param names: the environments whose groups the host is in.
-    :param limit: the text of ``--limit``, empty when there is none. It names an environment where a part of it is exactly the name, also as an intersection
-        (``app1:&live``), but not as an exclusion (``!live``). A limit that names none of the environments narrows only the hosts.
+    :param limit: the text of ``--limit``, empty when there is none. It names an environment where a part of it is
+        exactly the name, also as an intersection (``app1:&live``), but not as an exclusion (``!live``). A limit that names
+        none of the environments narrows only the hosts.
     """
     candidates = list(names)
     named = {part.lstrip("&") for part in re.split(r"[,:\s]+", limit)}

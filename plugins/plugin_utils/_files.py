@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,16 @@ _LIBRARY_FILES = (
 )
 
 
-def files_of(services: Sequence[Service]) -> list[Entry]:
-    """Return the files of the services, and once those of their environments."""
-    environments = {service["environment"]: service for service in reversed(services)}
-    return [entry for service in services for entry in _of_service(service)] + [
-        entry for service in environments.values() for entry in _of_environment(service)
+def files_of(services: Sequence[Service], kinds: Container[str] = ("worker", "beat")) -> list[Entry]:
+    """Return the files of the services of some kinds, and once those of their environments.
+
+    :param services: all services of the host; the operator command of an environment has the context of its first one.
+    """
+    firsts = {service["environment"]: service for service in reversed(services)}
+    wanted = [service for service in services if service["kind"] in kinds]
+    environments = dict.fromkeys(service["environment"] for service in wanted)
+    return [entry for service in wanted for entry in _of_service(service)] + [
+        entry for name in environments for entry in _of_environment(firsts[name])
     ]
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user may write in ``celery_<environment>``, read from the argument specs of role celery_service, and its check."""
+"""What a user may write in ``celery_<environment>``: the argument specs of role celery_service, and their check."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def validate(value: Mapping[str, Any], spec: Spec, path: str) -> tuple[dict[str,
 
     :param value: what the user wrote.
     :param path: its name for messages, as ``celery_live.workers[0]``.
-    :return: the dict with defaults filled in and scalars converted, and the problems found; keys with a problem keep what the user wrote.
+    :return: the dict with defaults filled in and scalars converted, and the problems found; keys with a problem keep
+        what the user wrote.
     """
     result: dict[str, Any] = {}
     problems = [_unknown(path, str(key), spec) for key in value if key not in spec]

@@ -63,7 +63,8 @@ def services_of(environment: Mapping[str, Any], kinds: Iterable[str], host: str 
 
 def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any], spec: Spec) -> Service:
     shared = {key: environment[key] for key in spec if key in environment and key != "name"}
-    dicts = {key: {**shared[key], **own[key]} for key in ("environment", "sandbox") if key in shared and key in own}
+    both = [key for key in ("environment", "sandbox") if key in shared and key in own]
+    dicts: dict[str, Any] = {key: {**shared[key], **own[key]} for key in both}
     service, _problems = validate({**shared, **own, **dicts}, spec, "")
     name, environment_name = str(own["name"]), environment["name"]
     service.setdefault("unit", f"celery-{environment_name}-{name}.service")
@@ -98,7 +99,7 @@ def units_of(services: Sequence[Service]) -> list[dict[str, Any]]:
 def trials_of(services: Sequence[Service], installed: bool = False) -> list[dict[str, Any]]:
     """Return the services as the module stalk.celery.preflight takes them.
 
-    :param installed: whether the virtual environments that the role installs are complete; before that they cannot be tried.
+    :param installed: whether the virtual environments that the role installs are complete; before, they cannot be tried.
     """
     keys = ("unit", "environment", "name", "user", "group", "directory", "virtualenv")
     return [
@@ -113,8 +114,8 @@ def marker(environment: str, kind: str, name: str) -> str:
 
 
 def _visible_paths(service: Service) -> list[str]:
-    """Return the paths that ProtectHome=tmpfs would hide from a service that needs them (interpreters of uv live in the user's home)."""
-    paths = {path: None for path in (service["home"], service["directory"], service["virtualenv"])}
+    """Return the paths that ProtectHome=tmpfs would hide from a service that needs them; uv has interpreters there."""
+    paths = dict.fromkeys((service["home"], service["directory"], service["virtualenv"]))
     hidden = [path for path in paths if path.startswith(_HIDDEN_BY_PROTECT_HOME)]
     return [path for path in hidden if not any(path.startswith(f"{other}/") for other in hidden)]
 

@@ -9,12 +9,12 @@ import re
 
 
 def environment_value(value: str) -> str:
-    """Quote a value for a file that EnvironmentFile= names (man 5 systemd.exec): any string without NUL comes out as it went in."""
+    """Quote a value for a file that EnvironmentFile= names (man 5 systemd.exec), any string without NUL."""
     return '"' + re.sub(r'(["\\`$])', r"\\\1", value) + '"'
 
 
 def split_word(value: str) -> str:
-    """Quote a word of a variable that a command line expands unquoted (``$CELERYD_OPTS``, man 5 systemd.service), where systemd splits at white space."""
+    """Quote a word of a variable that systemd splits at white space, as ``$CELERYD_OPTS`` (man 5 systemd.service)."""
     if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", value):
         return value
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'

@@ -125,8 +125,11 @@ def test_everything_at_once_is_sound() -> None:
         (worker(time_limit=5, pool="threads"), ["celery_live.workers[0].time_limit", "prefork, gevent"]),
         (worker(concurrency=2, pool="solo"), ["celery_live.workers[0].concurrency", "one task at a time"]),
         (worker(queues=["mail,video"]), ["celery_live.workers[0].queues has 'mail,video'", "each element"]),
-        (worker(options=["--concurrency=4"]), ["celery_live.workers[0].options has --concurrency", "key concurrency"]),
-        (worker(options=["-B"]), ["celery_live.workers[0].options has -B", "key beat"]),
+        (
+            worker(options=["--concurrency=4"]),
+            ["celery_live.workers[0].options has --concurrency", "Write concurrency instead"],
+        ),
+        (worker(options=["-B"]), ["celery_live.workers[0].options has -B", "Write beat instead"]),
         (worker(options=["--detach"]), ["celery_live.workers[0].options has --detach", "Remove it"]),
         (environment(environment={"1A": "x"}), ["celery_live.environment.1A", "systemd drops it"]),
         (worker(environment={"A-B": "x"}), ["celery_live.workers[0].environment.A-B", "systemd drops it"]),

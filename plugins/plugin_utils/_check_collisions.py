@@ -1,0 +1,59 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check what the services of one host would share against the user's intention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service, services_of
+
+
+def collisions(environments: Sequence[Mapping[str, Any]], run: Container[str], host: str) -> Iterator[str]:
+    """Yield what two services or two environments of a host must not have in common.
+
+    :param environments: the complete environments of the host.
+    :param run: the environments that this run converges; collisions among the others are not reported.
+    """
+    yield from _users(environments, run)
+    services = [
+        service for environment in environments for service in services_of(environment, ("worker", "beat"), host)
+    ]
+    for key, value_of in _MUST_DIFFER.items():
+        seen: dict[Any, Service] = {}
+        for service in services:
+            other = seen.setdefault(value_of(service), service)
+            if other is not service and (service["environment"] in run or other["environment"] in run):
+                both = f"{_path(service)} and {_path(other)}"
+                yield f"{both} have the same {key} on this host: {service[key]}. Set {key} in one of them."
+
+
+def _users(environments: Sequence[Mapping[str, Any]], run: Container[str]) -> Iterator[str]:
+    for environment in environments:
+        user = environment["user"]
+        others = [other["name"] for other in environments if other is not environment and other["user"] == user]
+        if others and environment["name"] in run and not environment["shared_user"]:
+            yield (
+                f"celery_{environment['name']}.user is {user}, as for {', '.join(others)} on this host: they could "
+                "read and stop each other. Give each its own user, or write shared_user: true in each."
+            )
+
+
+def _meeting_point(service: Service) -> tuple[str, str]:
+    """Return what identifies a node: names collide only where nodes meet, at one broker."""
+    broker = service["variables"].get("CELERY_BROKER_URL", f"that of {service['environment']}")
+    return broker, service["node"]
+
+
+_MUST_DIFFER: Mapping[str, Callable[[Service], Any]] = {
+    "unit": lambda service: service["unit"],
+    "env_file": lambda service: service["env_file"],
+    "node": _meeting_point,
+}
+
+
+def _path(service: Service) -> str:
+    worker = f"workers {service['name']}"
+    return f"celery_{service['environment']}.{'beat' if service['kind'] == 'beat' else worker}"

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check the environments of a host: every problem at once, each with its variable and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_collisions import collisions
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_service import problems_of_service
+from ansible_collections.stalk.celery.plugins.plugin_utils._environments import complete_environment
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec, validate
+from ansible_collections.stalk.celery.plugins.plugin_utils._services import services_of
+
+_USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # useradd(8)
+_AT_LEAST = "with at least: app, directory, virtualenv."
+
+
+def problems_of_environments(
+    environments: Mapping[str, Any], run: Sequence[str], groups: Mapping[str, Sequence[str]], host: str
+) -> list[str]:
+    """Return the problems of the environments of a run.
+
+    :param environments: name -> the value of its celery_<name> variable, None when it has none; all environments whose
+        groups the host is in.
+    :param run: the environments that this run converges; the others count only where they collide with these.
+    """
+    found = {name: list(_problems_of_one(name, value, groups.get(name, []))) for name, value in environments.items()}
+    sound = [complete_environment(name, value) for name, value in environments.items() if not found[name]]
+    return [problem for name in run for problem in found[name]] or list(collisions(sound, run, host))
+
+
+def _problems_of_one(name: str, value: Any, members: Sequence[str]) -> Iterator[str]:
+    path = f"celery_{name}"
+    if value is None:
+        yield f"{path} is not defined for this host. Write it into group_vars/{name}.yml, {_AT_LEAST}"
+        return
+    if not isinstance(value, Mapping):
+        yield f"{path} is not a dict. Write it {_AT_LEAST}"
+        return
+    spec = {key: option for key, option in environment_spec().items() if key != "name"}
+    _converted, found = validate(value, spec, path)
+    yield from found or _problems_of_sound(path, complete_environment(name, value), members)
+
+
+def _problems_of_sound(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:
+    """Check an environment whose keys and types are right."""
+    for key in ("user", "group"):
+        name = environment[key]
+        if not _USER_NAME.fullmatch(name):
+            yield (
+                f"{path}.{key} is {name!r}, which cannot be a {key} name. "
+                "Write a lower-case letter or _, then up to 30 of a-z, 0-9, _ and -."
+            )
+            return
+    if environment["user"] == "root":
+        own = environment["name"]
+        yield f"{path}.user is root. Services run as a user of their own: leave the key out to get the user {own}."
+    yield from problems_of_keys(path, environment)
+    yield from _problems_of_workers(path, environment, members)
+    for beat in services_of(environment, ("beat",)):
+        yield from problems_of_service(f"{path}.beat", environment["beat"], beat, members)
+
+
+def _problems_of_workers(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:
+    workers = services_of(environment, ("worker",))
+    if not workers:
+        yield f"{path}.workers is empty. Leave the key out to get one worker, or write the workers."
+    names = [worker["name"] for worker in workers]
+    for index, (own, worker) in enumerate(zip(environment["workers"], workers, strict=True)):
+        if worker["name"] in names[:index]:
+            name = worker["name"]
+            yield f"{path}.workers[{index}].name is {name}, as of an earlier worker. Give each worker its own name."
+        yield from problems_of_service(f"{path}.workers[{index}]", own, worker, members)

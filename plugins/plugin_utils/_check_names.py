@@ -1,0 +1,36 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check celery_environments, the names of all environments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_RESERVED = ("environments", "worker", "beat", "flower", "broker", "service")
+_ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")  # a group, a part of a variable, and by default a user
+
+
+def problems_of_names(names: Sequence[Any], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the problems of the names.
+
+    :param groups: the inventory's groups and their hosts.
+    """
+    if not names:
+        return ["celery_environments is not set. Write into group_vars/all.yml: celery_environments: [live, uat]"]
+    found = (_problem_of_name(name, names[:index], groups) for index, name in enumerate(names))
+    return [f"celery_environments[{index}] {problem}" for index, problem in enumerate(found) if problem]
+
+
+def _problem_of_name(name: Any, earlier: Sequence[Any], groups: Mapping[str, Sequence[str]]) -> str | None:
+    if not isinstance(name, str) or not _ENVIRONMENT_NAME.fullmatch(name):
+        return f"is {name!r}, which cannot be an environment. Write a lower-case letter, then up to 30 of a-z, 0-9, _."
+    if name in _RESERVED or name.startswith(tuple(f"{word}_" for word in _RESERVED)):
+        return f"is {name}, but celery_{name} would be a variable of this collection. Choose another name."
+    if name in earlier:
+        return f"is {name} a second time. Remove it."
+    if name not in groups:
+        return f"is {name}, but the inventory has no group {name}. Add [{name}] with its hosts, or remove the name."
+    return None

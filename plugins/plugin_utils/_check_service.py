@@ -1,0 +1,113 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check one service: its names, its hosts, its options and whether they contradict each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
+from ansible_collections.stalk.celery.plugins.plugin_utils._services import BEAT_FLAGS, WORKER_FLAGS, Service
+
+_SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_UNIT_NAME = re.compile(r"[A-Za-z0-9:_.-]{1,247}\.service")  # systemd.unit(5): 255 characters in all
+_FLAGS_WITH_A_KEY = {
+    **{f"--{key.replace('_', '-')}": key for key in (*WORKER_FLAGS, *BEAT_FLAGS, "queues", "app", "beat")},
+    "-A": "app",
+    "-B": "beat",
+    "-c": "concurrency",
+    "-P": "pool",
+    "-Q": "queues",
+    "-S": "scheduler",
+    "--hostname": "node",
+    "-n": "node",
+    "--loglevel": "log_level",
+    "-l": "log_level",
+}
+_FLAGS_OF_THE_UNIT = ("-D", "--detach", "--pidfile", "--uid", "--gid", "--workdir", "-s", "--schedule")
+_PREFORK_ONLY = ("max_tasks_per_child", "max_memory_per_child", "soft_time_limit")
+_POOLS_WITH_TIME_LIMIT = ("prefork", "gevent")
+_POOLS_THAT_SCALE = ("prefork", "gevent", "eventlet")
+
+
+def problems_of_service(path: str, own: Mapping[str, Any], service: Service, members: Sequence[str]) -> Iterator[str]:
+    """Check a service.
+
+    :param path: its name for messages, as ``celery_live.workers[0]``.
+    :param own: what the user wrote for it, beside what it has from its environment.
+    :param service: the complete service.
+    :param members: the hosts of the environment's group.
+    """
+    yield from problems_of_keys(path, own)
+    yield from _names(path, service)
+    yield from _hosts(path, service, members)
+    yield from _options(path, service)
+    if service["kind"] == "worker":
+        yield from _queues(path, service)
+        yield from _concurrency(path, service)
+        yield from _limits(path, service)
+
+
+def _names(path: str, service: Service) -> Iterator[str]:
+    if not _SERVICE_NAME.fullmatch(service["name"]):
+        yield f"{path}.name is {service['name']!r}, which cannot be part of a unit. Write letters, digits, _, ., -."
+    elif not _UNIT_NAME.fullmatch(service["unit"]):
+        yield (
+            f"{path}.unit is {service['unit']!r}, which cannot be a unit name. "
+            "Write letters, digits, :, _, . and -, then .service"
+        )
+
+
+def _hosts(path: str, service: Service, members: Sequence[str]) -> Iterator[str]:
+    key = "host" if service["kind"] == "beat" else "hosts"
+    for host in service["hosts"] or []:
+        if host not in members:
+            group = service["environment"]
+            yield f"{path}.{key} names {host}, which is not in group {group}. Write one of: {', '.join(members)}."
+    if service["hosts"] == []:
+        yield f"{path}.{key} is empty: it would run nowhere. Leave the key out for all hosts, or write state: stopped."
+
+
+def _options(path: str, service: Service) -> Iterator[str]:
+    for option in service["options"]:
+        flag = re.split("[= ]", option)[0]
+        if flag in _FLAGS_WITH_A_KEY:
+            yield f"{path}.options has {flag}, which has a key. Write {_FLAGS_WITH_A_KEY[flag]} instead."
+        elif flag in _FLAGS_OF_THE_UNIT:
+            yield f"{path}.options has {flag}. Remove it: systemd decides a service's user, directories and processes."
+
+
+def _queues(path: str, worker: Service) -> Iterator[str]:
+    for queue in worker["queues"]:
+        if not queue or re.search(r"[\s,]", queue):
+            yield f"{path}.queues has {queue!r}, which cannot be a queue. Write one name for each element of the list."
+
+
+def _concurrency(path: str, worker: Service) -> Iterator[str]:
+    pool, concurrency, autoscale = (worker.get(key) for key in ("pool", "concurrency", "autoscale"))
+    if concurrency is not None and concurrency < 1:
+        yield f"{path}.concurrency is {concurrency}. Write 1 or more, or leave it out for the number of processors."
+    elif concurrency is not None and concurrency > 1 and pool == "solo":
+        yield f"{path}.concurrency does not work with pool solo, which runs one task at a time. Remove one of them."
+    if autoscale is None:
+        return
+    if not re.fullmatch(r"[0-9]+,[0-9]+", autoscale):
+        yield f'{path}.autoscale is {autoscale!r}. Write the maximum and the minimum, for example "10,3".'
+    if concurrency is not None:
+        yield f"{path} has autoscale and concurrency. Keep one: autoscale varies what concurrency fixes."
+    if pool and pool not in _POOLS_THAT_SCALE:
+        allowed = ", ".join(_POOLS_THAT_SCALE)
+        yield f"{path}.autoscale does not work with pool {pool}. Remove it or use one of: {allowed}."
+
+
+def _limits(path: str, worker: Service) -> Iterator[str]:
+    pool = worker.get("pool", "prefork")
+    for key in _PREFORK_ONLY:
+        if key in worker and pool != "prefork":
+            yield f"{path}.{key} works only with pool prefork, not with {pool}. Remove one of them."
+    if "time_limit" in worker and pool not in _POOLS_WITH_TIME_LIMIT:
+        allowed = ", ".join(_POOLS_WITH_TIME_LIMIT)
+        yield f"{path}.time_limit does not work with pool {pool}. Remove it or use one of: {allowed}."
