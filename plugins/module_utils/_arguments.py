@@ -11,6 +11,7 @@ import re
 from typing import Any, Dict, List, Mapping, Optional
 
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, File
+from ansible_collections.stalk.celery.plugins.module_utils._services import Service
 
 FILES: Dict[str, Any] = {
     "type": "list",
@@ -67,6 +68,23 @@ def files(items: List[Mapping[str, Any]], secrets: Optional[str]) -> List[File]:
 def directories(items: List[Mapping[str, Any]]) -> List[Directory]:
     """The option C(directories). Raises ValueError for a mode that is not octal."""
     return [Directory(item["path"], _attributes(item)) for item in items]
+
+
+def services(items: List[Mapping[str, Any]]) -> List[Service]:
+    """The option C(services) of preflight. Raises ValueError for a unit name that systemd.unit(5) does not allow."""
+    return [
+        Service(
+            unit=unit_name(item["unit"]),
+            environment=item["environment"],
+            name=item["name"],
+            user=item["user"],
+            group=item["group"],
+            directory=item["directory"],
+            virtualenv=item["virtualenv"],
+            tried=item["try"],
+        )
+        for item in items
+    ]
 
 
 def unit_name(name: str) -> str:

@@ -65,12 +65,13 @@ def unknown_accounts(wanted: Iterable[Wanted]) -> List[str]:
             ("group", grp.getgrnam, [(item.attributes.group, item.path) for item in items]),
         )
         for name in sorted({name for name, _path in names})
-        if not _known(lookup, name)
+        if not is_known(lookup, name)
         for paths in [[path for owner, path in names if owner == name]]
     ]
 
 
-def _known(lookup: Callable[[str], object], name: str) -> bool:
+def is_known(lookup: Callable[[str], object], name: str) -> bool:
+    """Whether C(lookup), one of the functions of pwd and grp, finds C(name)."""
     try:
         lookup(name)
     except KeyError:

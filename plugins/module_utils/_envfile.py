@@ -7,16 +7,21 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Optional, Tuple
+from typing import Dict, Mapping, Optional, Tuple
 
 HIDDEN = "(hidden)"
+CENSORED = "********"
 
 _NOTHING = re.compile(r"(?:[#;][^\\\n]*)?\n")
 _ENTRY = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\`$]|\\["\\`$])*)"\n')
+_ESCAPED = re.compile(r'\\(["\\`$])')
+_SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
+_SHORTEST_SECRET = 4
+_URL_PASSWORD = re.compile(r"""(://[^\s/:@]*:)[^\s"']+@""")
 
 
 def entries(text: str) -> Optional[Dict[str, str]]:
-    """The variables of C(text) with their values still escaped, or None unless all of it has this form.
+    """The variables of C(text), or None unless all of it has this form.
 
     The form is a part of what systemd.exec(5) allows for EnvironmentFile=, narrow enough to tell a name from
     a line of somebody's value.
@@ -28,7 +33,7 @@ def entries(text: str) -> Optional[Dict[str, str]]:
         if found is None:
             return None
         if found.re is _ENTRY:
-            result[found.group(1)] = found.group(2)
+            result[found.group(1)] = _ESCAPED.sub(r"\1", found.group(2))
         position = found.end()
     return result
 
@@ -43,3 +48,11 @@ def changed_names(before: str, after: str) -> Tuple[str, str]:
         "".join(f"{name}={HIDDEN}\n" for name in names if name in old),
         "".join(f"{name}={HIDDEN}{', changed' if name in old else ''}\n" for name in names if name in new),
     )
+
+
+def without_secrets(text: str, variables: Mapping[str, str]) -> str:
+    """C(text) without the passwords in its URLs and without the values of the C(variables) that are secret by their name."""
+    for name, value in variables.items():
+        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, CENSORED)
+    return _URL_PASSWORD.sub(rf"\1{CENSORED}@", text)

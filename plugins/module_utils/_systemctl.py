@@ -50,6 +50,7 @@ class Answer:
 
     code: int
     output: str
+    errors: str
     late: bool = False
 
 
@@ -91,7 +92,7 @@ class Systemd:
 
     def jobs(self, verb: str, names: Sequence[str]) -> Answer:
         """Start, stop or restart C(names) in parallel and wait for all of them."""
-        return self._call(verb, "--", *names) if names else Answer(0, "")
+        return self._call(verb, "--", *names) if names else Answer(0, "", "")
 
     def journal(self, unit: Unit) -> str:
         """The last lines of the journal about the latest start of C(unit)."""
@@ -108,7 +109,7 @@ class Systemd:
     def _must(self, *arguments: str) -> str:
         answer = self._call(*arguments)
         if answer.code or answer.late:
-            raise SystemdError(f"'systemctl {' '.join(arguments)}' failed: {answer.output.strip() or 'no answer in time'}")
+            raise SystemdError(f"'systemctl {' '.join(arguments)}' failed: {answer.errors.strip() or 'no answer in time'}")
         return answer.output
 
     def _call(self, *arguments: str) -> Answer:
@@ -116,7 +117,7 @@ class Systemd:
 
 
 def run(command: List[str], timeout: float) -> Answer:
-    """Run C(command) for at most C(timeout) seconds; its standard error counts only when it fails."""
+    """Run C(command) for at most C(timeout) seconds, in English. Raises SystemdError if there is no such command."""
     environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
     try:
         done = subprocess.run(
@@ -132,8 +133,8 @@ def run(command: List[str], timeout: float) -> Answer:
     except FileNotFoundError as error:
         raise SystemdError(f"This host has no {command[0]}, so it does not run systemd.") from error
     except subprocess.TimeoutExpired:
-        return Answer(1, "", late=True)
-    return Answer(done.returncode, done.stdout if done.returncode == 0 else done.stderr + done.stdout)
+        return Answer(1, "", "", late=True)
+    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def unit_file_exists(name: str) -> bool:

@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Collection, Dict, Iterable, List, Mapping, Sequence, Tuple
+
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 
 _UP = ("active", "reloading", "refreshing")
 _DOWN = ("inactive", "failed")
 _ENABLED = ("enabled", "enabled-runtime")
-_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
 
 _EXIT_HINTS = {
     "200": "Its WorkingDirectory does not exist or its user may not enter it: check the 'directory' of its environment.",
@@ -195,7 +195,7 @@ def explain(unit: Unit, journal: str, late: bool) -> str:
         hint = hint or _EXIT_HINTS.get(unit["ExecMainStatus"])
     if late and not unit.is_down:
         hint = hint or "The time that 'timeout' gives was over; systemd goes on trying."
-    lines = "".join(f"\n    {line}" for line in without_passwords(journal).splitlines()) or " none"
+    lines = "".join(f"\n    {line}" for line in without_secrets(journal, {}).splitlines()) or " none"
     return (
         f"{unit.name} is not up: {unit}. {hint + ' ' if hint else ''}"
         f"'journalctl -u {unit.name}' on this host shows its journal, of which these are the last lines:{lines}"
@@ -209,11 +209,6 @@ def still_running(unit: Unit) -> str:
         "'timeout'; run this again, or look at them with "
         f"'systemctl status {unit.name}' on this host."
     )
-
-
-def without_passwords(text: str) -> str:
-    """C(text) with the passwords in its URLs replaced."""
-    return _PASSWORD.sub(r"\1********@", text)
 
 
 def diff(names: Iterable[str], changes: Plan, units: Mapping[str, Unit]) -> Dict[str, str]:

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a service needs of its host. Decides; touches nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import List, Optional
+
+OLDEST_SYSTEMD = 247
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as the inventory describes it; C(tried) if its virtual environment is complete."""
+
+    unit: str
+    environment: str
+    name: str
+    user: str
+    group: str
+    directory: str
+    virtualenv: str
+    tried: bool
+
+    def __str__(self) -> str:
+        return f"{self.environment}/{self.name}"
+
+    @property
+    def variable(self) -> str:
+        return f"celery_{self.environment}"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a service finds on its host; C(uid) is None for a user that does not exist yet."""
+
+    uid: Optional[int]
+    has_directory: bool
+    has_celery: bool
+
+
+def host_problems(uid: int, runs_systemd: bool, version_text: str) -> List[str]:
+    """Why no service can run on a host; C(version_text) is the output of C(systemctl --version)."""
+    if uid != 0:
+        return ["The services can only be set up by root: set 'become: true' in the play."]
+    if not runs_systemd:
+        return ["systemd is not the init of this host (there is no /run/systemd/system); the services need one that boots systemd."]
+    found = re.match(r"systemd (\d+)", version_text)
+    version = int(found.group(1)) if found else 0
+    if version < OLDEST_SYSTEMD:
+        return [f"systemd {version or 'of an unknown version'} is too old: {OLDEST_SYSTEMD} is the oldest that the services work with."]
+    return []
+
+
+def account_problems(service: Service, found: Surroundings) -> List[str]:
+    """Why C(service) must not run as its user."""
+    if found.uid != 0:
+        return []
+    return [f"{service}: the user {service.user!r} is root, as whom no task should run; set 'user' of {service.variable} to another."]
+
+
+def missing(service: Service, found: Surroundings) -> List[str]:
+    """What has to be deployed before C(service) can run."""
+    result = []
+    if not found.has_directory:
+        result.append(
+            f"{service}: the directory {service.directory} does not exist; deploy the code there, "
+            f"or correct 'directory' of {service.variable}."
+        )
+    if service.tried and not found.has_celery:
+        result.append(
+            f"{service}: {service.virtualenv} has no bin/celery that can be executed; install celery there, "
+            f"or correct 'virtualenv' of {service.variable}, or set its 'packages'."
+        )
+    return result

@@ -1,0 +1,242 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Find out whether a configuration would work on a host
+version_added: 1.0.0
+author:
+  - The stalk.celery authors (@stalk)
+description:
+  - Answers whether the files that M(stalk.celery.files) would write make services that start on this host.
+  - Never fails on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
+  - Tries every service of which a file would change. The new unit is checked by C(systemd-analyze verify), then it is run
+    once under another name, in its own context (user, directory, environment, sandbox), with a program in place of
+    C(celery) that parses the whole command line, imports the app and its tasks, and ends. The running service goes on
+    all the while, and what the trial needed is removed.
+  - A trial makes none of the directories that systemd would make for the unit. If the user of the unit does not exist
+    yet, a dynamic user takes its place.
+attributes:
+  check_mode:
+    description:
+      - Changes nothing in any mode. In check mode no service is tried, and a directory or a virtual environment that
+        does not exist is worth a warning only, since an earlier task would have made it.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+extends_documentation_fragment:
+  - stalk.celery.files
+options:
+  services:
+    description: The services that are to run with O(files).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      unit:
+        description: Complete name of the systemd unit.
+        type: str
+        required: true
+      environment:
+        description: The environment of the service.
+        type: str
+        required: true
+      name:
+        description: The name of the service in its environment.
+        type: str
+        required: true
+      user:
+        description: The user who runs the service.
+        type: str
+        required: true
+      group:
+        description: The group of the service.
+        type: str
+        required: true
+      directory:
+        description: The working directory.
+        type: str
+        required: true
+      virtualenv:
+        description: The virtual environment that has C(bin/celery).
+        type: str
+        required: true
+      try:
+        description: Whether the virtual environment is complete, so that it can be checked and the app tried.
+        type: bool
+        default: true
+seealso:
+  - module: stalk.celery.files
+  - module: stalk.celery.units
+"""
+
+EXAMPLES = r"""
+---
+- name: Try the configuration
+  stalk.celery.preflight:
+    files:
+      - path: /etc/systemd/system/celery-live-w1.service
+        template: etc/systemd/system/worker.service.j2
+        unit: celery-live-w1.service
+      - path: /etc/conf.d/celery-live-w1.conf
+        template: etc/conf.d/worker.conf.j2
+        group: live
+        mode: '0640'
+        secret: true
+        unit: celery-live-w1.service
+    services:
+      - unit: celery-live-w1.service
+        environment: live
+        name: w1
+        user: live
+        group: live
+        directory: /home/live/edc
+        virtualenv: /home/live/edc/.venv
+  register: preflight
+
+- name: Stop on all hosts if it would not work on one
+  ansible.builtin.assert:
+    that: preflight.problems | length == 0
+    fail_msg: "{{ preflight.problems }}"
+  any_errors_fatal: true
+"""
+
+RETURN = r"""
+problems:
+  description: What would not work, where it is set and what to write instead.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - >-
+      live/w1: /home/live/edc/.venv has no bin/celery that can be executed; install celery there, or correct
+      'virtualenv' of celery_live, or set its 'packages'.
+tried:
+  description: Units that were run for a trial.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
+"""
+
+import contextlib
+import grp
+import os
+import pwd
+from typing import Any, Dict, List, Sequence
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _services, _stage, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+
+_PATIENCE = 300
+
+
+def check(module: AnsibleModule) -> Dict[str, Any]:
+    """What the module returns. Raises ValueError for options that contradict themselves."""
+    files = _arguments.files(module.params["files"], module.params["_secrets"])
+    services = _arguments.services(module.params["services"])
+    problems = host_problems()
+    if problems:
+        return {"problems": problems, "tried": []}
+    found = _disk.look_at(file.path for file in files)
+    around = {service: surroundings(service) for service in services}
+    missing = {service: _services.missing(service, around[service]) for service in services}
+    problems = [
+        *_files.problems(files, found),
+        *(text for service in services for text in _services.account_problems(service, around[service])),
+    ]
+    sentences = [text for texts in missing.values() for text in texts]
+    if module.check_mode:
+        for text in sentences:
+            module.warn(text)
+        return {"problems": problems, "tried": []}
+    changed = _files.plan(files, found).restart
+    trials = [s for s in services if s.tried and not missing[s] and s.unit in changed]
+    ended = try_out(trials, files, module.params["_script"] or "")
+    return {
+        "problems": [*problems, *sentences, *(text for texts in ended.values() for text in texts)],
+        "tried": sorted(ended),
+    }
+
+
+def host_problems() -> List[str]:
+    """Why no service can run on this host."""
+    runs_systemd = os.path.isdir("/run/systemd/system")
+    version = _systemctl.run(["systemctl", "--version"], 30).output if runs_systemd else ""
+    return _services.host_problems(os.geteuid(), runs_systemd, version)
+
+
+def surroundings(service: Service) -> Surroundings:
+    """What C(service) finds on this host."""
+    uid = None
+    with contextlib.suppress(KeyError):
+        uid = pwd.getpwnam(service.user).pw_uid
+    return Surroundings(
+        uid=uid,
+        has_directory=os.path.isdir(service.directory),
+        has_celery=os.access(os.path.join(service.virtualenv, "bin/celery"), os.X_OK),
+    )
+
+
+def try_out(services: Sequence[Service], files: Sequence[_files.File], script: str) -> Dict[str, List[str]]:
+    """Try the C(services) with their new C(files); returns the problems by name of the unit."""
+    rejected = _stage.verify({service.unit: _stage.unit_text(service, files) for service in services})
+    trials = [
+        trial
+        for service in services
+        if service.unit not in rejected
+        for trial in [_stage.prepare(service, files, accounts(service))]
+        if trial is not None
+    ]
+    return {**rejected, **(_stage.carry_out(Systemd(_PATIENCE), trials, script) if trials else {})}
+
+
+def accounts(service: Service) -> List[str]:
+    """Those of the user and the group of C(service) that exist."""
+    user = [service.user] if _disk.is_known(pwd.getpwnam, service.user) else []
+    group = [service.group] if _disk.is_known(grp.getgrnam, service.group) else []
+    return user + group
+
+
+def main() -> None:
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "files": _arguments.FILES,
+            "_secrets": _arguments.SECRETS,
+            "_script": {"type": "str", "no_log": True},
+            "services": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "unit": text,
+                    "environment": text,
+                    "name": text,
+                    "user": text,
+                    "group": text,
+                    "directory": text,
+                    "virtualenv": text,
+                    "try": {"type": "bool", "default": True},
+                },
+            },
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = check(module)
+    except (OSError, ValueError, SystemdError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
