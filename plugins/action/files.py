@@ -4,26 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.stalk.celery.plugins.plugin_utils._render import with_texts
 
 
 class ActionModule(ActionBase):
     """Renders the templates on the controller and hands the texts to the module."""
 
-    def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        try:
-            result: dict[str, Any] = self._execute_module(
-                module_name="stalk.celery.files",
-                module_args=with_texts(self, self._task.args, variables),
-                task_vars=variables,
-            )
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+        result: dict[str, Any] = self._execute_module(
+            module_name="stalk.celery.files",
+            module_args=with_texts(self, self._task.args, variables),
+            task_vars=variables,
+        )
         return result

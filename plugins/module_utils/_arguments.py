@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Mapping
 
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, File
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service
 
-FILES: Dict[str, Any] = {
+FILES: dict[str, Any] = {
     "type": "list",
     "elements": "dict",
     "default": [],
@@ -30,8 +30,8 @@ FILES: Dict[str, Any] = {
     },
     "mutually_exclusive": [("template", "content")],
 }
-SECRETS: Dict[str, Any] = {"type": "str", "no_log": True, "default": "{}"}
-DIRECTORIES: Dict[str, Any] = {
+SECRETS: dict[str, Any] = {"type": "str", "no_log": True, "default": "{}"}
+DIRECTORIES: dict[str, Any] = {
     "type": "list",
     "elements": "dict",
     "default": [],
@@ -43,11 +43,11 @@ DIRECTORIES: Dict[str, Any] = {
     },
 }
 
-_MODE = re.compile(r"0?[0-7]{3,4}")
+_MODE = re.compile(r"0[0-7]{3,4}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,248}\.(?:service|target|timer|socket|path|mount|slice)")
 
 
-def files(items: List[Mapping[str, Any]], secrets: Optional[str]) -> List[File]:
+def files(items: list[Mapping[str, Any]], secrets: str | None) -> list[File]:
     """The option C(files). C(secrets) is a JSON object: the texts of the secret ones by path.
 
     Raises ValueError for a mode that is not octal, a unit name that systemd.unit(5) does not allow, a missing text.
@@ -65,12 +65,12 @@ def files(items: List[Mapping[str, Any]], secrets: Optional[str]) -> List[File]:
     ]
 
 
-def directories(items: List[Mapping[str, Any]]) -> List[Directory]:
+def directories(items: list[Mapping[str, Any]]) -> list[Directory]:
     """The option C(directories). Raises ValueError for a mode that is not octal."""
     return [Directory(item["path"], _attributes(item)) for item in items]
 
 
-def services(items: List[Mapping[str, Any]]) -> List[Service]:
+def services(items: list[Mapping[str, Any]]) -> list[Service]:
     """The option C(services) of preflight. Raises ValueError for a unit name that systemd.unit(5) does not allow."""
     return [
         Service(
@@ -102,6 +102,8 @@ def _content(item: Mapping[str, Any], hidden: Mapping[str, str]) -> str:
 
 
 def _attributes(item: Mapping[str, Any]) -> Attributes:
-    if not _MODE.fullmatch(item["mode"]) or not item["mode"].startswith("0"):
-        raise ValueError(f"{item['path']}: the mode {item['mode']!r} is not an octal number in quotes; write for example '0644'.")
+    if not _MODE.fullmatch(item["mode"]):
+        raise ValueError(
+            f"{item['path']}: the mode {item['mode']!r} is not an octal number in quotes; write for example '0644'."
+        )
     return Attributes(item["owner"], item["group"], int(item["mode"], 8))

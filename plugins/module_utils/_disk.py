@@ -13,7 +13,7 @@ import os
 import pwd
 import stat
 import time
-from typing import Callable, Dict, Iterable, List, Optional, Set
+from typing import Callable, Iterable
 
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, Found, Wanted, is_stray
 
@@ -23,7 +23,7 @@ STAMPS = "/run/stalk.celery"
 _HEAD = 4096
 
 
-def look(path: str) -> Optional[Found]:
+def look(path: str) -> Found | None:
     """What is at C(path), or None where there is nothing. For a link: what it is, with the attributes of its target."""
     try:
         status = os.lstat(path)
@@ -39,7 +39,7 @@ def look(path: str) -> Optional[Found]:
     return Found("directory" if stat.S_ISDIR(status.st_mode) else "special file", attributes(status))
 
 
-def look_at(paths: Iterable[str]) -> Dict[str, Found]:
+def look_at(paths: Iterable[str]) -> dict[str, Found]:
     """What exists of C(paths)."""
     looked = ((path, look(path)) for path in paths)
     return {path: found for path, found in looked if found is not None}
@@ -55,7 +55,7 @@ def attributes(status: os.stat_result) -> Attributes:
     return Attributes(owner, group, stat.S_IMODE(status.st_mode))
 
 
-def unknown_accounts(wanted: Iterable[Wanted]) -> List[str]:
+def unknown_accounts(wanted: Iterable[Wanted]) -> list[str]:
     """A sentence for every owner and group of C(wanted) that this host does not have."""
     items = list(wanted)
     return [
@@ -135,23 +135,24 @@ def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None
 
 
 def stamp(unit: str) -> None:
-    """Note that files of C(unit) change now, in microseconds of CLOCK_MONOTONIC, the clock of systemd's *Monotonic properties."""
+    """Note that files of C(unit) change now, in microseconds of CLOCK_MONOTONIC."""
     os.makedirs(STAMPS, 0o755, exist_ok=True)
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     me = Attributes(pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name, 0o600)
     replace(os.path.join(STAMPS, unit), f"{now}\n".encode(), me, lambda temporary, path: None)
 
 
-def stamps(units: Iterable[str]) -> Dict[str, int]:
+def stamps(units: Iterable[str]) -> dict[str, int]:
     """When files of C(units) changed last since the host booted, in microseconds of CLOCK_MONOTONIC."""
     result = {}
     for unit in units:
-        with contextlib.suppress(FileNotFoundError, ValueError), open(os.path.join(STAMPS, unit), encoding="ascii") as file:
+        path = os.path.join(STAMPS, unit)
+        with contextlib.suppress(FileNotFoundError, ValueError), open(path, encoding="ascii") as file:
             result[unit] = int(file.read())
     return result
 
 
-def strays(directories: Iterable[str], owners: Iterable[str], wanted: Set[str]) -> List[str]:
+def strays(directories: Iterable[str], owners: Iterable[str], wanted: set[str]) -> list[str]:
     """Regular files directly in C(directories) that one of C(owners) wrote and that are not C(wanted)."""
     prefixes = list(owners)
     return sorted(
@@ -162,7 +163,7 @@ def strays(directories: Iterable[str], owners: Iterable[str], wanted: Set[str]) 
     )
 
 
-def _entries(directory: str) -> List["os.DirEntry[str]"]:
+def _entries(directory: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as scan:
             return list(scan)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Mapping
 
 HIDDEN = "(hidden)"
 CENSORED = "********"
@@ -20,13 +20,13 @@ _SHORTEST_SECRET = 4
 _URL_PASSWORD = re.compile(r"""(://[^\s/:@]*:)[^\s"']+@""")
 
 
-def entries(text: str) -> Optional[Dict[str, str]]:
+def entries(text: str) -> dict[str, str] | None:
     """The variables of C(text), or None unless all of it has this form.
 
     The form is a part of what systemd.exec(5) allows for EnvironmentFile=, narrow enough to tell a name from
     a line of somebody's value.
     """
-    result: Dict[str, str] = {}
+    result: dict[str, str] = {}
     position = 0
     while position < len(text):
         found = _NOTHING.match(text, position) or _ENTRY.match(text, position)
@@ -38,7 +38,7 @@ def entries(text: str) -> Optional[Dict[str, str]]:
     return result
 
 
-def changed_names(before: str, after: str) -> Tuple[str, str]:
+def changed_names(before: str, after: str) -> tuple[str, str]:
     """Both sides of a diff that says which variables differ and shows no value; an empty C(before) is no file."""
     old, new = entries(before), entries(after)
     if old is None or new is None or old == new:
@@ -51,7 +51,7 @@ def changed_names(before: str, after: str) -> Tuple[str, str]:
 
 
 def without_secrets(text: str, variables: Mapping[str, str]) -> str:
-    """C(text) without the passwords in its URLs and without the values of the C(variables) that are secret by their name."""
+    """C(text) without the passwords in its URLs and the values of those C(variables) whose names sound secret."""
     for name, value in variables.items():
         if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, CENSORED)

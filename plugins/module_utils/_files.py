@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Dict, Iterable, Mapping, Union
 
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import changed_names
 
@@ -19,7 +19,7 @@ _MARKER = re.compile(rb"Managed by stalk\.celery: (\S+?)\.?(?:\s|$)")
 _MARKER_LINES = 3
 
 
-def marker(content: bytes) -> Optional[str]:
+def marker(content: bytes) -> str | None:
     """The C(<environment>/<kind>/<name>) in the first three lines of a file, or None for a file of somebody else's."""
     for line in content.split(b"\n", _MARKER_LINES)[:_MARKER_LINES]:
         found = _MARKER.search(line)
@@ -56,7 +56,7 @@ class File:
     attributes: Attributes
     content: bytes
     secret: bool = False
-    unit: Optional[str] = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,28 +76,28 @@ Wanted = Union[Directory, File]
 class Plan:
     """The changes in the order in which they are made."""
 
-    make: Tuple[Directory, ...]
-    adjust: Tuple[Wanted, ...]
-    write: Tuple[File, ...]
+    make: tuple[Directory, ...]
+    adjust: tuple[Wanted, ...]
+    write: tuple[File, ...]
 
     @property
     def changed(self) -> bool:
         return bool(self.make or self.adjust or self.write)
 
     @property
-    def changed_files(self) -> List[str]:
+    def changed_files(self) -> list[str]:
         return [file.path for file in self.write]
 
     @property
-    def restart(self) -> List[str]:
+    def restart(self) -> list[str]:
         return sorted({file.unit for file in self.write if file.unit})
 
 
 def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
     """Compare C(wanted) to what was C(found) at its paths; a path that is not in C(found) does not exist."""
-    make: List[Directory] = []
-    adjust: List[Wanted] = []
-    write: List[File] = []
+    make: list[Directory] = []
+    adjust: list[Wanted] = []
+    write: list[File] = []
     for item in wanted:
         existing = found.get(item.path)
         if isinstance(item, File) and (existing is None or existing.content != item.content):
@@ -109,10 +109,10 @@ def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
     return Plan(tuple(make), tuple(adjust), tuple(write))
 
 
-def problems(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> List[str]:
+def problems(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> list[str]:
     """Why C(wanted) must not be written: contradictions in itself, and what somebody else put at its paths."""
-    result: List[str] = []
-    seen: Dict[str, Wanted] = {}
+    result: list[str] = []
+    seen: dict[str, Wanted] = {}
     for item in wanted:
         if not os.path.isabs(item.path):
             result.append(f"{item.path}: the path is not absolute; write it with a leading /.")
@@ -126,17 +126,18 @@ def problems(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> List[str]:
     return result
 
 
-def _file_problems(item: File, existing: Optional[Found]) -> List[str]:
+def _file_problems(item: File, existing: Found | None) -> list[str]:
     own = marker(item.content)
     if own is None:
-        return [f"{item.path}: none of the first three lines of the wanted content has 'Managed by stalk.celery: <name>'."]
+        return [f"{item.path}: the first three lines of the wanted content lack 'Managed by stalk.celery: <name>'."]
     return [] if existing is None else foreign(item.path, own, existing)
 
 
-def foreign(path: str, own: str, existing: Found) -> List[str]:
+def foreign(path: str, own: str, existing: Found) -> list[str]:
     """Why the file at C(path) is not the one that the collection wrote for the environment of marker C(own)."""
     if existing.kind == "link" and existing.target == "/dev/null":
-        return [f"{path} is a link to /dev/null, so the unit is masked; run 'systemctl unmask {os.path.basename(path)}'."]
+        unit = os.path.basename(path)
+        return [f"{path} is a link to /dev/null, so the unit is masked; run 'systemctl unmask {unit}' on this host."]
     if existing.kind != "file":
         what = f"a symbolic link to {existing.target}" if existing.kind == "link" else f"a {existing.kind}"
         return [f"{path} is {what}, where the collection has to write a file; move it away."]
@@ -146,12 +147,16 @@ def foreign(path: str, own: str, existing: Found) -> List[str]:
             f"{path} exists and was not written by stalk.celery (no line 'Managed by stalk.celery' at its top); "
             "move it away, or give the service another name."
         ]
-    if theirs.split("/")[0] != own.split("/")[0]:
+    if _environment(theirs) != _environment(own):
         return [f"{path} belongs to {theirs}, and {own} asks for the same path; give one of the two another name."]
     return []
 
 
-def _directory_problems(item: Directory, existing: Optional[Found]) -> List[str]:
+def _environment(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _directory_problems(item: Directory, existing: Found | None) -> list[str]:
     if existing is None or existing.kind == "directory":
         return []
     if existing.kind == "link" and existing.attributes == item.attributes:
@@ -164,21 +169,22 @@ def _directory_problems(item: Directory, existing: Optional[Found]) -> List[str]
     return [f"{item.path} is a {existing.kind}, where a directory is wanted; move it away."]
 
 
-def diffs(changes: Plan, found: Mapping[str, Found]) -> List[Diff]:
+def diffs(changes: Plan, found: Mapping[str, Found]) -> list[Diff]:
     """The differences in the form that C(--diff) shows; of a secret file only the names of the variables."""
-    result = []
-    for directory in changes.make:
-        result.append(_diff(directory.path, "", f"directory {directory.attributes}\n"))
-    for item in changes.adjust:
-        result.append(_diff(item.path, f"{found[item.path].attributes}\n", f"{item.attributes}\n"))
-    for file in changes.write:
-        existing = found.get(file.path)
-        before = "" if existing is None else existing.content.decode("utf-8", "replace")
-        after = file.content.decode("utf-8", "replace")
-        result.append(_diff(file.path, *(changed_names(before, after) if file.secret else (before, after))))
-        if existing is not None and existing.attributes != file.attributes:
-            result.append(_diff(file.path, f"{existing.attributes}\n", f"{file.attributes}\n"))
-    return result
+    made = [_diff(item.path, "", f"directory {item.attributes}\n") for item in changes.make]
+    written = [_diff(file.path, *_texts(file, found.get(file.path))) for file in changes.write]
+    adjusted = [
+        _diff(item.path, f"{found[item.path].attributes}\n", f"{item.attributes}\n")
+        for item in (*changes.adjust, *changes.write)
+        if item.path in found and found[item.path].attributes != item.attributes
+    ]
+    return made + written + adjusted
+
+
+def _texts(file: File, existing: Found | None) -> tuple[str, str]:
+    before = "" if existing is None else existing.content.decode("utf-8", "replace")
+    after = file.content.decode("utf-8", "replace")
+    return changed_names(before, after) if file.secret else (before, after)
 
 
 def _diff(path: str, before: str, after: str) -> Diff:

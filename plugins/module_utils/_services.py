@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import List, Optional
 
 OLDEST_SYSTEMD = 247
 
@@ -38,32 +37,36 @@ class Service:
 class Surroundings:
     """What a service finds on its host; C(uid) is None for a user that does not exist yet."""
 
-    uid: Optional[int]
+    uid: int | None
     has_directory: bool
     has_celery: bool
 
 
-def host_problems(uid: int, runs_systemd: bool, version_text: str) -> List[str]:
+def host_problems(uid: int, runs_systemd: bool, version_text: str) -> list[str]:
     """Why no service can run on a host; C(version_text) is the output of C(systemctl --version)."""
     if uid != 0:
         return ["The services can only be set up by root: set 'become: true' in the play."]
     if not runs_systemd:
-        return ["systemd is not the init of this host (there is no /run/systemd/system); the services need one that boots systemd."]
+        return ["This host was not booted by systemd (it has no /run/systemd/system), which the services need."]
     found = re.match(r"systemd (\d+)", version_text)
     version = int(found.group(1)) if found else 0
     if version < OLDEST_SYSTEMD:
-        return [f"systemd {version or 'of an unknown version'} is too old: {OLDEST_SYSTEMD} is the oldest that the services work with."]
+        return [
+            f"This host has systemd {version or 'of an unknown version'}; the services need {OLDEST_SYSTEMD} or later."
+        ]
     return []
 
 
-def account_problems(service: Service, found: Surroundings) -> List[str]:
+def account_problems(service: Service, found: Surroundings) -> list[str]:
     """Why C(service) must not run as its user."""
     if found.uid != 0:
         return []
-    return [f"{service}: the user {service.user!r} is root, as whom no task should run; set 'user' of {service.variable} to another."]
+    return [
+        f"{service}: the user {service.user!r} is root; set 'user' of {service.variable} to one without privileges."
+    ]
 
 
-def missing(service: Service, found: Surroundings) -> List[str]:
+def missing(service: Service, found: Surroundings) -> list[str]:
     """What has to be deployed before C(service) can run."""
     result = []
     if not found.has_directory:

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils import _disk, _envfile, _systemctl, _trial
 from ansible_collections.stalk.celery.plugins.module_utils._files import File
@@ -44,7 +44,7 @@ def directory_of(service: Service) -> str:
     return os.path.join(_disk.STAMPS, "try", service.unit)
 
 
-def prepare(service: Service, files: Iterable[File], accounts: Iterable[str]) -> Optional[Trial]:
+def prepare(service: Service, files: Iterable[File], accounts: Iterable[str]) -> Trial | None:
     """The trial of C(service) with its C(files), or None if its new unit does not run celery as the collection's do."""
     directory = directory_of(service)
     own = [file for file in files if file.unit == service.unit]
@@ -58,7 +58,7 @@ def prepare(service: Service, files: Iterable[File], accounts: Iterable[str]) ->
     )
     if text is None:
         return None
-    variables: Dict[str, str] = {}
+    variables: dict[str, str] = {}
     for file in own:
         variables.update(_envfile.entries(file.content.decode("utf-8", "replace")) or {})
     return Trial(service, text, {copies[file.path]: file.content for file in own}, variables)
@@ -70,7 +70,7 @@ def unit_text(service: Service, files: Iterable[File]) -> str:
     return next(texts, b"").decode("utf-8", "replace")
 
 
-def verify(texts: Mapping[str, str]) -> Dict[str, List[str]]:
+def verify(texts: Mapping[str, str]) -> dict[str, list[str]]:
     """What systemd has against the unit files C(texts), by name of the unit."""
     if not texts:
         return {}
@@ -83,7 +83,7 @@ def verify(texts: Mapping[str, str]) -> Dict[str, List[str]]:
         return _trial.complaints(answer.errors, directory, texts)
 
 
-def carry_out(systemd: Systemd, trials: Sequence[Trial], script: str) -> Dict[str, List[str]]:
+def carry_out(systemd: Systemd, trials: Sequence[Trial], script: str) -> dict[str, list[str]]:
     """Run all C(trials) at once; returns the problems by name of the service's unit, none for one that went well."""
     with _put_up(systemd, trials, script):
         systemd.jobs("restart", [trial.unit for trial in trials])

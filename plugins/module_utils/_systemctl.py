@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Sequence
+from typing import Iterable, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
@@ -61,7 +61,7 @@ class Systemd:
         self._deadline = time.monotonic() + timeout
         self._since = int(time.time())
 
-    def show(self, names: Sequence[str]) -> Dict[str, Unit]:
+    def show(self, names: Sequence[str]) -> dict[str, Unit]:
         """The units C(names), also those that do not exist."""
         if not names:
             return {}
@@ -109,14 +109,15 @@ class Systemd:
     def _must(self, *arguments: str) -> str:
         answer = self._call(*arguments)
         if answer.code or answer.late:
-            raise SystemdError(f"'systemctl {' '.join(arguments)}' failed: {answer.errors.strip() or 'no answer in time'}")
+            said = answer.errors.strip() or "no answer in time"
+            raise SystemdError(f"'systemctl {' '.join(arguments)}' failed: {said}")
         return answer.output
 
     def _call(self, *arguments: str) -> Answer:
         return run(["systemctl", *arguments], max(1.0, self._deadline - time.monotonic()))
 
 
-def run(command: List[str], timeout: float) -> Answer:
+def run(command: list[str], timeout: float) -> Answer:
     """Run C(command) for at most C(timeout) seconds, in English. Raises SystemdError if there is no such command."""
     environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
     try:
@@ -147,6 +148,6 @@ def needs_reload(units: Iterable[Unit]) -> bool:
     return any(unit["NeedDaemonReload"] == "yes" or (unit.is_missing and unit_file_exists(unit.name)) for unit in units)
 
 
-def _properties(block: str) -> Dict[str, str]:
+def _properties(block: str) -> dict[str, str]:
     pairs = (line.partition("=") for line in block.strip().splitlines())
     return {name: value for name, _equals, value in pairs}

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a new unit is tried before it replaces the old one: as a unit of its own, in the same context. Touches nothing."""
+"""How a new unit is tried before it replaces the old one: as another unit, in the same context. Touches nothing."""
 
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service
@@ -42,8 +42,8 @@ _DROPPED = (
 _KNOWN_TO_LATER_SYSTEMD = ("PrivateIPC",)
 _OUTPUT_LINES = 40
 _HIDDEN_INTERPRETER = (
-    "systemd could not execute {service.virtualenv}/bin/python: the sandbox may hide it or the interpreter it links to, "
-    "so try 'sandbox: {{ProtectHome: read-only}}' in {service.variable}."
+    "systemd could not execute {service.virtualenv}/bin/python: the sandbox may hide it, or the interpreter that it "
+    "links to; try 'sandbox: {{ProtectHome: read-only}}' in {service.variable}."
 )
 _COMPLAINT = re.compile(r"(?P<unit>[^/\s:]+):(?:(?P<line>\d+):)? ?(?P<text>.*)")
 _UNKNOWN = re.compile(r"Unknown (?:key|lvalue)(?: name)? '(?P<key>\w+)'")
@@ -55,7 +55,7 @@ def trial_unit(
     output: str,
     staged: Mapping[str, str],
     accounts: Iterable[str],
-) -> Optional[str]:
+) -> str | None:
     """The unit that runs C(command) in place of the celery of the unit C(text), once, and in the same context.
 
     C(command) gets the arguments of celery. It writes to the file C(output). Environment files are replaced by their
@@ -88,17 +88,16 @@ def trial_unit(
             "TimeoutStopSec=10",
             f"StandardOutput=file:{output}",
             "StandardError=inherit",
-            f"ExecStart={' '.join(map(_quoted, command))} {start[len(_CELERY):]}",
+            f"ExecStart={' '.join(map(_quoted, command))} {start[len(_CELERY) :]}",
             "",
         ]
     )
 
 
-def settings(text: str) -> Iterator[Tuple[str, str, str]]:
+def settings(text: str) -> Iterator[tuple[str, str, str]]:
     """Section, key and value of every assignment in a unit file (systemd.syntax(7))."""
     section = ""
-    for line in re.sub(r"\\\n", " ", text).splitlines():
-        line = line.strip()
+    for line in map(str.strip, re.sub(r"\\\n", " ", text).splitlines()):
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1]
         elif "=" in line and not line.startswith(("#", ";")):
@@ -111,9 +110,9 @@ def _quoted(argument: str) -> str:
     return f'"{escaped}"'
 
 
-def complaints(output: str, directory: str, texts: Mapping[str, str]) -> Dict[str, List[str]]:
+def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[str, list[str]]:
     """What C(systemd-analyze verify) said of the units C(texts) that it read in C(directory), by name of the unit."""
-    result: Dict[str, List[str]] = {}
+    result: dict[str, list[str]] = {}
     for line in output.replace(f"{directory}/", "").splitlines():
         found = _COMPLAINT.fullmatch(line.strip())
         if found is None or found["unit"] not in texts:
@@ -130,7 +129,7 @@ def complaints(output: str, directory: str, texts: Mapping[str, str]) -> Dict[st
     return result
 
 
-def failure(service: Service, unit: Unit, output: str, variables: Mapping[str, str]) -> List[str]:
+def failure(service: Service, unit: Unit, output: str, variables: Mapping[str, str]) -> list[str]:
     """Why the trial of C(service) failed, which ended as C(unit) with this C(output); nothing if it did not fail.
 
     C(variables) are those of its environment; the secret ones are not shown.

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Collection, Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 
@@ -16,10 +16,10 @@ _DOWN = ("inactive", "failed")
 _ENABLED = ("enabled", "enabled-runtime")
 
 _EXIT_HINTS = {
-    "200": "Its WorkingDirectory does not exist or its user may not enter it: check the 'directory' of its environment.",
-    "203": "systemd could not execute the program: check the 'virtualenv' of its environment, and whether the sandbox hides it.",
-    "217": "Its user does not exist: check the 'user' of its environment.",
-    "216": "Its group does not exist: check the 'group' of its environment.",
+    "200": "Its working directory does not exist, or its user may not enter it: check the environment's 'directory'.",
+    "203": "systemd could not execute it: check the environment's 'virtualenv', and whether its 'sandbox' hides that.",
+    "217": "Its user does not exist: check the environment's 'user'.",
+    "216": "Its group does not exist: check the environment's 'group'.",
     "226": "Its sandbox could not be set up: check that the paths it names exist.",
 }
 _RESULT_HINTS = {
@@ -90,12 +90,12 @@ class Unit:
 class Plan:
     """The names of the units to act on."""
 
-    enable: Tuple[str, ...] = ()
-    disable: Tuple[str, ...] = ()
-    stop: Tuple[str, ...] = ()
-    reset: Tuple[str, ...] = ()
-    restart: Tuple[str, ...] = ()
-    start: Tuple[str, ...] = ()
+    enable: tuple[str, ...] = ()
+    disable: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    reset: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -141,11 +141,11 @@ def plan(
     )
 
 
-def _sorted(names: Iterable[str]) -> Tuple[str, ...]:
+def _sorted(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
-def problems(requests: Iterable[Request], units: Mapping[str, Unit], may_be_missing: bool) -> List[str]:
+def problems(requests: Iterable[Request], units: Mapping[str, Unit], may_be_missing: bool) -> list[str]:
     """Why systemd cannot bring the units into the wanted states; C(may_be_missing) where check mode wrote no files."""
     result = []
     for request in requests:
@@ -153,7 +153,9 @@ def problems(requests: Iterable[Request], units: Mapping[str, Unit], may_be_miss
         if not request.started and not request.enabled:
             continue
         if unit["LoadState"] == "masked":
-            result.append(f"{unit.name} is masked, so it cannot be started; run 'systemctl unmask {unit.name}' on this host.")
+            result.append(
+                f"{unit.name} is masked and cannot be started; run 'systemctl unmask {unit.name}' on this host."
+            )
         elif unit.is_missing and not may_be_missing:
             result.append(f"{unit.name} does not exist: no unit directory of this host has a file of that name.")
         elif unit["LoadState"] in ("error", "bad-setting"):
@@ -164,18 +166,18 @@ def problems(requests: Iterable[Request], units: Mapping[str, Unit], may_be_miss
     return result
 
 
-def failed(units: Mapping[str, Unit], names: Iterable[str]) -> List[str]:
+def failed(units: Mapping[str, Unit], names: Iterable[str]) -> list[str]:
     """Those of C(names) that systemd remembers as failed."""
     return [name for name in names if units[name]["ActiveState"] == "failed"]
 
 
-def not_up(requests: Iterable[Request], changes: Plan, units: Mapping[str, Unit]) -> List[Unit]:
+def not_up(requests: Iterable[Request], changes: Plan, units: Mapping[str, Unit]) -> list[Unit]:
     """The units that are not up although they should be."""
     names = [*(request.name for request in requests if request.started), *changes.restart]
     return [units[name] for name in dict.fromkeys(names) if not units[name].is_up]
 
 
-def not_enabled(requests: Iterable[Request], units: Mapping[str, Unit]) -> List[str]:
+def not_enabled(requests: Iterable[Request], units: Mapping[str, Unit]) -> list[str]:
     """A sentence for every unit that is still not enabled."""
     return [
         f"{request.name} cannot be enabled (systemd calls it {units[request.name]['UnitFileState'] or 'unknown'!r}); "
@@ -211,7 +213,7 @@ def still_running(unit: Unit) -> str:
     )
 
 
-def diff(names: Iterable[str], changes: Plan, units: Mapping[str, Unit]) -> Dict[str, str]:
+def diff(names: Iterable[str], changes: Plan, units: Mapping[str, Unit]) -> dict[str, str]:
     """The states of all units before and after C(changes), a line each."""
     before, after = [], []
     for name in sorted(set(names)):

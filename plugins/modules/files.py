@@ -127,10 +127,9 @@ strays:
 """
 
 import os
-from typing import Any, Dict, List
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files
 
 
@@ -149,10 +148,10 @@ def apply(changes: _files.Plan, label: _disk.Label) -> None:
         _disk.stamp(unit)
 
 
-def run(module: AnsibleModule) -> Dict[str, Any]:
+def run(module: AnsibleModule) -> dict[str, Any]:
     """What the module returns. Raises ValueError before the first change if there must be none."""
     files = _arguments.files(module.params["files"], module.params["_secrets"])
-    wanted: List[_files.Wanted] = [*_arguments.directories(module.params["directories"]), *files]
+    wanted: list[_files.Wanted] = [*_arguments.directories(module.params["directories"]), *files]
     found = _disk.look_at(item.path for item in wanted)
     problems = _files.problems(wanted, found)
     if not module.check_mode:

@@ -14,10 +14,10 @@ author:
 description:
   - Answers whether the files that M(stalk.celery.files) would write make services that start on this host.
   - Never fails on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
-  - Tries every service of which a file would change. The new unit is checked by C(systemd-analyze verify), then it is run
-    once under another name, in its own context (user, directory, environment, sandbox), with a program in place of
-    C(celery) that parses the whole command line, imports the app and its tasks, and ends. The running service goes on
-    all the while, and what the trial needed is removed.
+  - Tries every service of which a file would change. The new unit is checked by C(systemd-analyze verify), then it is
+    run once under another name, in its own context (user, directory, environment, sandbox), with a program in place
+    of C(celery) that parses the whole command line, imports the app and its tasks, and ends. The running service goes
+    on all the while, and what the trial needed is removed.
   - A trial makes none of the directories that systemd would make for the unit. If the user of the unit does not exist
     yet, a dynamic user takes its place.
 attributes:
@@ -128,18 +128,24 @@ import contextlib
 import grp
 import os
 import pwd
-from typing import Any, Dict, List, Sequence
+from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _services, _stage, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils import (
+    _arguments,
+    _disk,
+    _files,
+    _services,
+    _stage,
+    _systemctl,
+)
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 
 _PATIENCE = 300
 
 
-def check(module: AnsibleModule) -> Dict[str, Any]:
+def check(module: AnsibleModule) -> dict[str, Any]:
     """What the module returns. Raises ValueError for options that contradict themselves."""
     files = _arguments.files(module.params["files"], module.params["_secrets"])
     services = _arguments.services(module.params["services"])
@@ -167,7 +173,7 @@ def check(module: AnsibleModule) -> Dict[str, Any]:
     }
 
 
-def host_problems() -> List[str]:
+def host_problems() -> list[str]:
     """Why no service can run on this host."""
     runs_systemd = os.path.isdir("/run/systemd/system")
     version = _systemctl.run(["systemctl", "--version"], 30).output if runs_systemd else ""
@@ -186,7 +192,7 @@ def surroundings(service: Service) -> Surroundings:
     )
 
 
-def try_out(services: Sequence[Service], files: Sequence[_files.File], script: str) -> Dict[str, List[str]]:
+def try_out(services: Sequence[Service], files: Sequence[_files.File], script: str) -> dict[str, list[str]]:
     """Try the C(services) with their new C(files); returns the problems by name of the unit."""
     rejected = _stage.verify({service.unit: _stage.unit_text(service, files) for service in services})
     trials = [
@@ -199,7 +205,7 @@ def try_out(services: Sequence[Service], files: Sequence[_files.File], script: s
     return {**rejected, **(_stage.carry_out(Systemd(_PATIENCE), trials, script) if trials else {})}
 
 
-def accounts(service: Service) -> List[str]:
+def accounts(service: Service) -> list[str]:
     """Those of the user and the group of C(service) that exist."""
     user = [service.user] if _disk.is_known(pwd.getpwnam, service.user) else []
     group = [service.group] if _disk.is_known(grp.getgrnam, service.group) else []

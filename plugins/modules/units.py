@@ -147,29 +147,28 @@ units:
 """
 
 import os
-from typing import Any, Dict, List, Sequence
+from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _systemctl, _units
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._units import Plan, Request, Unit
 
 
-class UnitsFailed(Exception):
+class UnitsError(Exception):
     """Units did not get into their wanted states; C(units) is how they are now."""
 
-    def __init__(self, message: str, units: Dict[str, Unit]) -> None:
+    def __init__(self, message: str, units: dict[str, Unit]) -> None:
         super().__init__(message)
         self.units = units
 
 
 def converge(
     systemd: Systemd, requests: Sequence[Request], restart: Sequence[str], strays: Sequence[str], check_mode: bool
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Bring the units into their wanted states and return what the module returns.
 
-    Raises UnitsFailed if a unit does not come up or does not stop; ValueError and SystemdError if nothing of what has
+    Raises UnitsError if a unit does not come up or does not stop; ValueError and SystemdError if nothing of what has
     to be started could be.
     """
     files = own_files(strays)
@@ -201,7 +200,7 @@ def converge(
     }
 
 
-def own_files(paths: Sequence[str]) -> List[str]:
+def own_files(paths: Sequence[str]) -> list[str]:
     """Those of C(paths) that exist. Raises ValueError if one was not written by the collection."""
     found = _disk.look_at(paths)
     for path, existing in found.items():
@@ -210,7 +209,7 @@ def own_files(paths: Sequence[str]) -> List[str]:
     return list(found)
 
 
-def look(systemd: Systemd, names: Sequence[str], check_mode: bool) -> Dict[str, Unit]:
+def look(systemd: Systemd, names: Sequence[str], check_mode: bool) -> dict[str, Unit]:
     """The units as their files on disk have them; in check mode as systemd has them."""
     units = systemd.show(names)
     if check_mode or not _systemctl.needs_reload(units.values()):
@@ -219,14 +218,14 @@ def look(systemd: Systemd, names: Sequence[str], check_mode: bool) -> Dict[str, 
     return systemd.show(names)
 
 
-def stop(systemd: Systemd, plan: Plan) -> Dict[str, Unit]:
-    """Disable and stop, and return the units that were stopped. Raises UnitsFailed if one still runs."""
+def stop(systemd: Systemd, plan: Plan) -> dict[str, Unit]:
+    """Disable and stop, and return the units that were stopped. Raises UnitsError if one still runs."""
     systemd.disable(plan.disable)
     systemd.jobs("stop", plan.stop)
     units = systemd.show(plan.stop)
     running = [unit for unit in units.values() if not unit.is_down]
     if running:
-        raise UnitsFailed("\n".join(map(_units.still_running, running)), units)
+        raise UnitsError("\n".join(map(_units.still_running, running)), units)
     return units
 
 
@@ -238,8 +237,8 @@ def remove(systemd: Systemd, files: Sequence[str]) -> None:
         systemd.reload()
 
 
-def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequence[str]) -> Dict[str, Unit]:
-    """Restart and start, and return all C(names). Raises UnitsFailed if one that should be up is not."""
+def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequence[str]) -> dict[str, Unit]:
+    """Restart and start, and return all C(names). Raises UnitsError if one that should be up is not."""
     late = systemd.jobs("restart", plan.restart).late or systemd.jobs("start", plan.start).late
     units = systemd.show(names)
     complaints = [
@@ -247,11 +246,11 @@ def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequ
         *_units.not_enabled(requests, units),
     ]
     if complaints:
-        raise UnitsFailed("\n".join(complaints), units)
+        raise UnitsError("\n".join(complaints), units)
     return units
 
 
-def described(units: Dict[str, Unit], names: Sequence[str]) -> Dict[str, Dict[str, str]]:
+def described(units: dict[str, Unit], names: Sequence[str]) -> dict[str, dict[str, str]]:
     """The properties of C(names), as plain data."""
     return {name: dict(units[name].properties) for name in names if name in units}
 
@@ -286,7 +285,7 @@ def main() -> None:
             module.params["strays"],
             module.check_mode,
         )
-    except UnitsFailed as error:
+    except UnitsError as error:
         module.fail_json(msg=str(error), units=described(error.units, list(error.units)))
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))

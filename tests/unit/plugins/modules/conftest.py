@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-
 from ansible_collections.stalk.celery.plugins.module_utils import _disk, _systemctl
 
 Run = Callable[..., dict[str, Any]]
@@ -52,9 +51,9 @@ def run(capsys: pytest.CaptureFixture[str], log: list[str]) -> Run:
 
     def run_module(name: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         module = importlib.import_module(f"ansible_collections.stalk.celery.plugins.modules.{name}")
-        with patch_module_args({**arguments, "_ansible_check_mode": check, "_ansible_diff": True}):
-            with pytest.raises(SystemExit):
-                module.main()
+        arguments = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            module.main()
         printed = capsys.readouterr().out
         return {**json.loads(printed), "printed": printed}
 
@@ -72,7 +71,7 @@ class Manager:
 
     def add(self, *names: str, **properties: Any) -> None:
         """Units that are stopped and disabled, but for C(properties)."""
-        self._write({**self.units, **{name: properties for name in names}})
+        self._write({**self.units, **dict.fromkeys(names, properties)})
 
     def running(self, *names: str, since: int = 1, **properties: Any) -> None:
         """Units that run and are enabled; C(since) in microseconds of CLOCK_MONOTONIC."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from .conftest import Manager, Run
 
 W1, W2, W3 = (f"celery-live-w{number}.service" for number in (1, 2, 3))
