@@ -1,0 +1,112 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Try a command line of Celery without starting anything.
+
+``<virtualenv>/bin/python try_app.py --app=proj worker --pool=gevent`` goes as far as ``celery --app=proj worker
+--pool=gevent`` does before it makes the worker's parts: it patches for gevent and eventlet, parses all options, imports
+the application with its tasks, and finds queues, broker transport, result backend, pool and scheduler. It connects to
+nothing, writes nothing and sends none of the worker's signals. Exit status 0: it would start; otherwise stderr says why
+not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+
+def find_app(name: str) -> Any:
+    """Find the application as Celery does. Raises AttributeError where Celery calls ``module:attribute`` a module."""
+    from celery.app.utils import find_app as find
+
+    try:
+        return find(name)
+    except ModuleNotFoundError as error:
+        module, colon, attribute = name.partition(":")
+        if colon and error.name == name:
+            raise AttributeError(f"module {module!r} has no attribute {attribute!r}") from None
+        raise
+
+
+def refuse_detach(*_: object, **__: object) -> NoReturn:
+    """Stand for what runs a program in the background."""
+    import click
+
+    raise click.UsageError("remove --detach: systemd watches the process that it starts")
+
+
+def find_connections(app: Any) -> None:
+    """Import what talks to the broker and to the result backend. Raises what Celery raises if that is not installed."""
+    for connection in (app.connection_for_read(), app.connection_for_write()):
+        connection.transport  # a property that imports
+    app.backend
+
+
+def replace_programs() -> None:
+    """Let the commands ``worker`` and ``beat`` try what they would run, and take the other commands away."""
+    from celery.apps import beat, worker
+    from celery.bin import beat as beat_command
+    from celery.bin import celery as command
+    from celery.bin import worker as worker_command
+    from celery.concurrency import get_implementation
+    from celery.worker import WorkController
+
+    class TrialWorker(WorkController):
+        exitcode = 0
+
+        def __init__(self, queues: Any, exclude_queues: Any, include: Any, **options: Any) -> None:
+            self.app.loader.init_worker()
+            self.setup_defaults(**options)
+            self.setup_queues(queues, exclude_queues)
+            self.setup_includes(include)
+            self.app.finalize()
+            get_implementation(self.pool_cls)
+            find_connections(self.app)
+
+        def start(self) -> None:
+            """Start nothing."""
+
+    class TrialBeat(beat.Beat):
+        def start_scheduler(self) -> None:
+            """Make the scheduler and its entries, but do not schedule."""
+            service = self.Service(app=self.app, scheduler_cls=self.scheduler_cls, schedule_filename=self.schedule)
+            scheduler = service.get_scheduler(lazy=True)
+            for name, entry in self.app.conf.beat_schedule.items():
+                scheduler.Entry(**dict(entry, name=name, app=self.app))
+            find_connections(self.app)
+
+    worker.Worker, beat.Beat = TrialWorker, TrialBeat
+    worker_command.detach = beat_command.detached = refuse_detach
+    command.find_app = find_app
+    command.celery.commands = {name: command.celery.commands[name] for name in ("worker", "beat")}
+
+
+def main(arguments: list[str]) -> int:
+    """Try ``celery <arguments>`` and return the exit status."""
+    sys.argv = ["celery", *arguments]
+    try:
+        from celery import maybe_patch_concurrency
+
+        maybe_patch_concurrency()
+        replace_programs()
+        from celery.bin.celery import main as celery
+
+        celery()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else bool(stop.code)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path.pop(0)
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,289 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell systemd when a Celery worker, beat or Flower is ready, what it does, and that it lives.
+
+Celery loads this module through its plugin group ``celery.commands``, so the application needs no change. Without
+``NOTIFY_SOCKET`` in the environment it does nothing. The protocol is that of sd_notify(3) and sd_watchdog_enabled(3).
+
+The watchdog is fed by a thread of the operating system, also under gevent and eventlet. The main loop renews a stamp.
+When the stamp is old, the thread looks at what the main thread is in: a task, the shutdown and the broker's client are
+healthy; with anything else the main loop hangs, the thread stops feeding and systemd restarts the service.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import sys
+import time
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Callable, Iterator, MutableMapping, NamedTuple, Sequence
+
+import click
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+LONGEST_INTERVAL = 5.0
+DEFAULT_TIMEOUT = 60.0
+STOPPING = "stopping, waits for running tasks"
+BLOCKING_CALLS = frozenset({"selectors", "socket", "ssl", "threading"})
+BROKER_CLIENTS = frozenset({"amqp", "kombu", "redis"})
+
+
+class Service(NamedTuple):
+    """What systemd started this process as.
+
+    ``address`` is the notification socket, ``timeout`` the watchdog's in seconds (0: there is none), ``pid`` the process
+    that notifies, ``environment`` the variables that systemd set for it.
+    """
+
+    address: str
+    timeout: float
+    pid: int
+    environment: dict[str, str]
+
+
+def take_service(environ: MutableMapping[str, str], pid: int) -> Service | None:
+    """Take systemd's variables out of ``environ``, lest a program that a task starts (podman, say) notifies as well."""
+    taken = {name: environ.pop(name) for name in VARIABLES if name in environ}
+    if "NOTIFY_SOCKET" not in taken:
+        return None
+    watched = taken.get("WATCHDOG_PID", str(pid)) == str(pid)
+    timeout = int(taken.get("WATCHDOG_USEC", "0")) / 1e6 if watched else 0.0
+    return Service(taken["NOTIFY_SOCKET"], timeout, pid, taken)
+
+
+def notify(address: str, *assignments: str) -> None:
+    """Send ``assignments`` like ``READY=1`` to systemd. Raises OSError if its socket cannot be reached."""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+    try:
+        sock.sendto("\n".join(assignments).encode(), "\0" + address[1:] if address.startswith("@") else address)
+    finally:
+        sock.close()
+
+
+def original(module: str, name: str) -> Any:
+    """Return what ``module`` called ``name`` before gevent or eventlet patched it."""
+    gevent: Any = sys.modules.get("gevent.monkey")
+    if gevent and gevent.is_module_patched(module):
+        return gevent.get_original(module, name)
+    eventlet: Any = sys.modules.get("eventlet.patcher")
+    return getattr(eventlet.original(module) if eventlet else import_module(module), name)
+
+
+def modules(frame: FrameType | None) -> Iterator[str]:
+    """Yield the names of the modules that ``frame`` is in, innermost first."""
+    while frame is not None:
+        yield frame.f_globals.get("__name__", "")
+        frame = frame.f_back
+
+
+def excuse(stack: Sequence[str]) -> str:
+    """Say why a main loop is healthy though it is late, ``stack`` being the modules it is in; ``''`` if it hangs."""
+    if "celery.app.trace" in stack:
+        return "busy with a task"
+    if "celery.apps.worker" in stack:
+        return "stopping"
+    caller = next((name for name in stack if name not in BLOCKING_CALLS), "")
+    if caller == "redis.lock":
+        return "waits for a lock"
+    return "broker unreachable" if caller.partition(".")[0] in BROKER_CLIENTS else ""
+
+
+def clock(seconds: float) -> str:
+    """Return the local time of day, ``seconds`` after the epoch."""
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+class Watch:
+    """What the main thread does: it writes this down itself, a second thread tells systemd."""
+
+    def __init__(self, service: Service, work: Callable[[], str]) -> None:
+        """Watch the calling thread. ``work`` says how much it has to do; the second thread calls it."""
+        self.service = service
+        self.work = work
+        timeout = service.timeout or DEFAULT_TIMEOUT
+        self.patience = timeout / 2
+        self.interval = min(LONGEST_INTERVAL, timeout / 4)
+        self.main = original("_thread", "get_ident")()
+        self.loop("starting")
+
+    def renew(self, pause: float = 0.0) -> None:
+        """Say that the main loop lives and says so again after ``pause`` seconds."""
+        self.expected = time.monotonic() + pause
+
+    def loop(self, state: str) -> None:
+        """Enter a state in which the main loop renews."""
+        self.renew()
+        self.state, self.loops = state, True
+
+    def wait(self, state: str) -> None:
+        """Enter a state in which it need not."""
+        if self.loops or not self.state.startswith(state):
+            self.state, self.loops = f"{state} since {clock(time.time())}", False
+
+    def report(self) -> tuple[str, bool]:
+        """Return the status and whether the process is healthy."""
+        late = time.monotonic() - self.expected if self.loops else 0.0
+        if late < self.patience:
+            return self.state + self.work(), True
+        reason = excuse(tuple(modules(sys._current_frames().get(self.main))))
+        return f"{reason or 'main loop hangs'} since {clock(time.time() - late)}{self.work()}", bool(reason)
+
+    def tell(self, *assignments: str) -> None:
+        """Send systemd the status, the watchdog's food if the process is healthy, and ``assignments``."""
+        status, healthy = self.report()
+        notify(self.service.address, *assignments, f"STATUS={status}", *["WATCHDOG=1"] * healthy)
+
+    def start(self) -> None:
+        """Tell systemd regularly from now on."""
+        sleep = original("time", "sleep")
+
+        def run() -> None:
+            while True:
+                sleep(self.interval)
+                with suppress(OSError):
+                    self.tell()
+
+        original("_thread", "start_new_thread")(run, ())
+
+
+def connection_step(watch: Watch) -> type:
+    """Return a bootstep that enters into ``watch`` what becomes of the consumer's connection."""
+    from celery.bootsteps import StartStopStep
+
+    class Connection(StartStopStep):
+        requires = ("celery.worker.consumer:Connection",)
+        connected: object = None
+
+        def start(self, consumer: Any) -> None:
+            """Renew by the main loop's timer, or where that is a thread by what the main loop calls in each pass."""
+            self.connected = connected = object()
+            green = getattr(consumer.pool, "is_green", False)
+            renew = watch.renew if consumer.hub or green else partial(consumer.call_soon, watch.renew)
+
+            def tick() -> None:
+                if self.connected is connected:
+                    renew()
+                    consumer.timer.call_after(watch.interval, tick)
+
+            watch.loop(f"connected to {consumer.connection.as_uri()}")
+            tick()
+
+        def stop(self, consumer: Any) -> None:
+            """Enter the loss of the connection."""
+            if self.connected:
+                self.connected = None
+                watch.wait("broker unreachable")
+
+        def close(self, consumer: Any) -> None:
+            """Enter the shutdown, also by remote control or for a restart by SIGHUP."""
+            self.connected = None
+            watch.wait(STOPPING)
+
+    return Connection
+
+
+def follow_worker(service: Service) -> None:
+    """Notify for ``celery worker``."""
+    from celery import signals
+    from celery.worker import state
+
+    def work() -> str:
+        running = len(state.active_requests)
+        reserved = max(len(state.reserved_requests) - running, 0)
+        return f"; {running} running, {reserved} reserved, {state.all_total_count[0]} in total"
+
+    def on_init(instance: Any, **_: Any) -> None:
+        watch = Watch(service, work)
+
+        def on_stop(**_: Any) -> None:
+            watch.wait(STOPPING)
+            watch.tell("STOPPING=1")
+
+        instance.app.steps["consumer"].add(connection_step(watch))
+        signals.worker_ready.connect(lambda **_: watch.tell("READY=1"), weak=False)
+        signals.worker_shutting_down.connect(on_stop, weak=False)
+        signals.worker_shutdown.connect(lambda **_: os.environ.update(service.environment), weak=False)
+        watch.start()
+
+    signals.celeryd_init.connect(on_init, weak=False)
+
+
+def follow_beat(service: Service) -> None:
+    """Notify for ``celery beat``, whatever its scheduler."""
+    from celery import signals
+
+    def on_init(sender: Any, **_: Any) -> None:
+        if os.getpid() != service.pid:
+            return
+        sent = 0
+        watch = Watch(service, lambda: f"; {sent} sent")
+        tick = sender.scheduler.tick
+
+        def on_publish(**_: Any) -> None:
+            nonlocal sent
+            sent += 1
+
+        def renewing_tick(*args: Any, **kwargs: Any) -> Any:
+            watch.renew()
+            pause = tick(*args, **kwargs)
+            watch.renew(max(pause or 0.0, 0.0))
+            return pause
+
+        sender.scheduler.tick = renewing_tick
+        signals.after_task_publish.connect(on_publish, weak=False)
+        watch.loop("scheduling")
+        watch.tell("READY=1")
+        watch.start()
+
+    signals.beat_init.connect(on_init, weak=False)
+
+
+def follow_flower(service: Service) -> None:
+    """Notify for ``celery flower``: it imports the tasks, binds its port and starts its loop, in this order."""
+    from celery import signals
+
+    def on_import(**_: Any) -> None:
+        context = click.get_current_context(silent=True)
+        if context is None or context.info_name != "flower":
+            return
+        from tornado.ioloop import IOLoop, PeriodicCallback
+
+        watch = Watch(service, lambda: "")
+
+        def on_loop() -> None:
+            watch.loop("listening")
+            watch.tell("READY=1")
+
+        IOLoop.current().add_callback(on_loop)
+        PeriodicCallback(watch.renew, watch.interval * 1000).start()
+        watch.start()
+
+    signals.import_modules.connect(on_import, weak=False)
+
+
+def describe(service: Service | None) -> str:
+    """Say in a sentence how this process notifies."""
+    if service is None:
+        return "NOTIFY_SOCKET is not set: this process tells systemd nothing."
+    watchdog = f"every {service.timeout:g} s at least" if service.timeout else "no watchdog"
+    return f"This process tells systemd its state through {service.address}; {watchdog}."
+
+
+SERVICE = take_service(os.environ, os.getpid())
+if SERVICE:
+    follow_worker(SERVICE)
+    follow_beat(SERVICE)
+    follow_flower(SERVICE)
+
+
+@click.command()
+def systemd() -> None:
+    """Show whether and how this process tells systemd its state."""
+    click.echo(describe(SERVICE))
