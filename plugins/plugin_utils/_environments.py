@@ -17,8 +17,8 @@ def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
 
     :param names: the environments whose groups the host is in.
     :param limit: the text of ``--limit``, empty when there is none. It names an environment where a part of it is
-        exactly the name, also as an intersection (``app1:&live``), but not as an exclusion (``!live``). A limit that names
-        none of the environments narrows only the hosts.
+        exactly the name, also as an intersection (``app1:&live``), but not as an exclusion (``!live``). A limit that
+        names none of the environments narrows only the hosts.
     """
     candidates = list(names)
     named = {part.lstrip("&") for part in re.split(r"[,:\s]+", limit)}

@@ -28,7 +28,7 @@ _SCALARS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 def environment_spec() -> Spec:
     """Return the options of one environment: key -> its argument spec."""
     specs = yaml.safe_load(_ARGUMENT_SPECS.read_text(encoding="utf-8"))["argument_specs"]
-    options: Spec = specs["main"]["options"]["celery_service_environments"]["options"]
+    options: Spec = specs["services"]["options"]["celery_service_environments"]["options"]
     return options
 
 
