@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tests.hosts.debian import become_root, install_missing_packages
 from tests.hosts.images import SUITES, ensure_images
@@ -81,7 +82,7 @@ def enter(world: str, argv: list[str]) -> int:
     holder = Lock(world).holder()
     if holder is None:
         raise SystemExit(f"hosts: there is no world {world}")
-    command = ["nsenter", "--mount", "--pid", f"--target={holder}", "env", f"--chdir={os.getcwd()}", *argv]
+    command = ["nsenter", "--mount", "--pid", f"--target={holder}", "env", f"--chdir={Path.cwd()}", *argv]
     return subprocess.run(command, env={**os.environ, **ENVIRONMENT}, check=False).returncode
 
 

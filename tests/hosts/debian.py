@@ -34,7 +34,12 @@ def install_missing_packages() -> None:
     missing = missing_packages()
     if not missing:
         return
-    quiet = {"env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
     with saying(f"installing {', '.join(missing)}"):
-        subprocess.run(["apt-get", "update", "-qq"], check=True, **quiet)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, **quiet)
+        apt_get("update")
+        apt_get("install", "--yes", "--no-install-recommends", *missing)
+
+
+def apt_get(*arguments: str) -> None:
+    """Run apt-get without questions."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "-qq", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)

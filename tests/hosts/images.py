@@ -27,6 +27,8 @@ OPTIONS = (
     "--variant=minbase", f"--include={','.join(PACKAGES)}",
     # A host starts what the test asks for, and gets an identity of its own.
     '--customize-hook=chroot "$1" systemctl disable redis-server.service',
+    # podman makes /run writable for all, which no real host has: anybody could create /run/celery there.
+    '--customize-hook=echo "z /run 0755 root root" > "$1/etc/tmpfiles.d/run.conf"',
     # A container may not load kernel modules.
     '--customize-hook=chroot "$1" systemctl mask systemd-modules-load.service',
     '--customize-hook=: > "$1/etc/machine-id"',
@@ -40,9 +42,8 @@ def image_name(suite: str) -> str:
 
 
 def _podman(*arguments: str) -> int:
-    return subprocess.run(
-        ["podman", "--root", str(STORE), "--runroot", "/run/containers/images", *arguments], stdout=subprocess.DEVNULL, check=False
-    ).returncode
+    command = ["podman", "--root", str(STORE), "--runroot", "/run/containers/images", *arguments]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
 
 
 def ensure_images(suites: Iterable[str]) -> None:

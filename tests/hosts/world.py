@@ -45,6 +45,7 @@ SHARED = {
 }
 NETWORK = "hosts"
 ENVIRONMENT = {
+    "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]]),
     "CONTAINERS_CONF": "/run/containers/containers.conf",
     "CONTAINERS_STORAGE_CONF": "/run/containers/storage.conf",
     **{f"STALK_IMAGE_{suite.upper()}": image_name(suite) for suite in SUITES},

@@ -1,0 +1,44 @@
+# `make demo` shows the product at work; `make test` proves it. `make help` lists the rest.
+
+SCENARIO ?= default
+PYTHON := .venv/bin/python
+HOSTS := $(PYTHON) -m tests.hosts
+COLLECTION := .cache/collections/ansible_collections/stalk/celery
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
+
+.venv/done: requirements/ansible-2.19.txt requirements/tools.txt tests/project/requirements.txt tests/venv.py
+	@python3 -m tests.venv .venv requirements/ansible-2.19.txt
+	@touch $@
+
+$(COLLECTION):
+	@mkdir -p $(@D) && ln -sfn ../../../.. $@
+
+.PHONY: tools
+tools: .venv/done | $(COLLECTION)
+
+.PHONY: demo
+demo: tools ## boot four hosts, run three environments on them, send tasks, print a table
+	@$(PYTHON) -m tests.demo
+
+.PHONY: demo-down
+demo-down: tools ## remove the hosts of the demo
+	@$(HOSTS) down demo
+
+.PHONY: check
+check: tools ## lint, types, unit tests, sanity: all that needs no hosts
+	@$(PYTHON) -m tests.check
+
+.PHONY: test
+test: tools ## everything: check, all Molecule scenarios, the same with ansible-core 2.21
+	@$(PYTHON) -m tests.check all
+
+.PHONY: molecule
+molecule: tools ## one Molecule scenario: make molecule SCENARIO=limit
+	@$(HOSTS) run molecule -- molecule test -s $(SCENARIO)
+
+.PHONY: clean
+clean: ## remove what make made in this directory
+	rm -rf .venv .venv-2.21 .cache

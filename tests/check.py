@@ -1,0 +1,138 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that is checked: ``python -m tests.check`` without hosts, ``python -m tests.check all`` with them."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.interpreters import at_least
+
+ROOT = Path(__file__).parents[1]
+COLLECTIONS = ROOT / ".cache" / "collections"
+COLLECTION = COLLECTIONS / "ansible_collections" / "stalk" / "celery"
+VENV = ROOT / ".venv"
+VENV_221 = ROOT / ".venv-2.21"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command whose exit status 0 means that all is well."""
+
+    name: str
+    command: Sequence[str]
+    directory: Path = ROOT
+    venv: Path = VENV
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended, and after how many seconds."""
+
+    step: Step
+    status: int
+    seconds: float
+
+
+def without_hosts() -> list[Step]:
+    """Return the steps that need no host, the slow one first."""
+    return [
+        Step("ansible-test sanity", ["python", "-m", "tests.sanity"]),
+        unit_tests("unit tests", VENV),
+        Step("ansible-lint", ["ansible-lint", "--offline"]),
+        Step("mypy", ["mypy"]),
+        Step("mypy, what runs on hosts", ["mypy", "roles/celery_service/files"]),
+        Step("ruff", ["ruff", "check", "."]),
+        Step("yamllint", ["yamllint", "--strict", "."]),
+        Step("antsibull-docs", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], COLLECTION),
+        Step("antsibull-changelog", ["antsibull-changelog", "lint"]),
+    ]
+
+
+def with_hosts() -> list[Step]:
+    """Return one step for each Molecule scenario."""
+    return [scenario(path.parent.name, VENV) for path in sorted(ROOT.glob("molecule/*/molecule.yml"))]
+
+
+def with_ansible_221() -> list[Step]:
+    """Return the steps that are repeated with ansible-core 2.21."""
+    return [
+        Step("ansible-test sanity, 2.21", ["python", "-m", "tests.sanity"], venv=VENV_221),
+        unit_tests("unit tests, 2.21", VENV_221),
+        scenario("default", VENV_221),
+    ]
+
+
+def unit_tests(name: str, venv: Path) -> Step:
+    """Return the step that runs the unit tests."""
+    command = ["python", "-m", "pytest", "--quiet", "--numprocesses=2", "tests/unit"]
+    return Step(name, command, COLLECTION, venv, {"PYTHONPATH": str(COLLECTIONS)})
+
+
+def scenario(name: str, venv: Path) -> Step:
+    """Return the step that runs a Molecule scenario."""
+    label = f"molecule {name}" if venv == VENV else f"molecule {name}, 2.21"
+    command = ["python", "-m", "tests.hosts", "run", "molecule", "--", "molecule", "test", "-s", name]
+    return Step(label, command, venv=venv)
+
+
+def run(step: Step, *, show: bool) -> Outcome:
+    """Run one step; its output is shown as it comes, or only if it fails."""
+    began = time.monotonic()
+    bin_directory = str(step.venv / "bin")
+    environment = {**os.environ, **step.environment, "PATH": bin_directory + os.pathsep + os.environ["PATH"]}
+    done = subprocess.run(step.command, cwd=step.directory, env=environment, capture_output=not show, check=False)
+    outcome = Outcome(step, done.returncode, time.monotonic() - began)
+    if done.returncode != 0 and not show:
+        output = (done.stdout + done.stderr).decode(errors="replace")
+        print(f"\n--- {step.name}\n{output}", flush=True)
+    print(line(outcome), flush=True)
+    return outcome
+
+
+def line(outcome: Outcome) -> str:
+    """Return one line for people."""
+    return f"{'ok    ' if outcome.status == 0 else 'FAILED'} {outcome.seconds:6.1f} s  {outcome.step.name}"
+
+
+def together(steps: Sequence[Step]) -> list[Outcome]:
+    """Run steps side by side."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(lambda step: run(step, show=False), steps))
+
+
+def one_by_one(steps: Sequence[Step]) -> list[Outcome]:
+    """Run steps one after the other."""
+    return [run(step, show=True) for step in steps]
+
+
+def main() -> int:
+    """Run the steps and print the summary; return 1 if one failed."""
+    began = time.monotonic()
+    outcomes = together(without_hosts())
+    notes = []
+    if sys.argv[1:] == ["all"]:
+        outcomes += one_by_one(with_hosts())
+        python = at_least("3.12")
+        if python is None:
+            notes.append("not run with ansible-core 2.21: there is no Python 3.12 or newer here")
+        else:
+            make = ["-m", "tests.venv", str(VENV_221), "requirements/ansible-2.21.txt", str(python)]
+            subprocess.run([sys.executable, *make], cwd=ROOT, check=True)
+            outcomes += one_by_one(with_ansible_221())
+    print("\n" + "\n".join([line(outcome) for outcome in outcomes] + notes))
+    failed = [outcome for outcome in outcomes if outcome.status != 0]
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} passed in {time.monotonic() - began:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a virtual environment: ``python3 -m tests.venv DIRECTORY REQUIREMENTS [PYTHON]``.
+
+Needs nothing but a Python. Installs with uv, which comes from PyPI where the machine has none.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Make the virtual environment anew and install the requirements."""
+    directory, requirements = Path(sys.argv[1]), Path(sys.argv[2])
+    python = sys.argv[3] if len(sys.argv) > 3 else sys.executable
+    print(f"making {directory} from {requirements} ...", file=sys.stderr, flush=True)
+    shutil.rmtree(directory, ignore_errors=True)
+    if subprocess.run([python, "-c", "import ensurepip"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        _install_ensurepip()
+    subprocess.run([python, "-m", "venv", str(directory)], check=True)
+    inside = str(directory / "bin" / "python")
+    uv = shutil.which("uv") or str(directory / "bin" / "uv")
+    if not Path(uv).exists():
+        subprocess.run([inside, "-m", "pip", "-qqq", "install", "uv"], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", inside, "--requirements", requirements], check=True)
+
+
+def _install_ensurepip() -> None:
+    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    subprocess.run([*sudo, "apt-get", "-qq", "update"], check=True)
+    subprocess.run([*sudo, "apt-get", "-qq", "install", "--yes", "python3-venv"], check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()
