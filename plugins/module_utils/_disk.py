@@ -152,6 +152,13 @@ def stamps(units: Iterable[str]) -> dict[str, int]:
     return result
 
 
+def forget(units: Iterable[str]) -> None:
+    """Remove what was noted of C(units)."""
+    for unit in units:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(STAMPS, unit))
+
+
 def strays(directories: Iterable[str], owners: Iterable[str], wanted: set[str]) -> list[str]:
     """Regular files directly in C(directories) that one of C(owners) wrote and that are not C(wanted)."""
     prefixes = list(owners)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Iterable, Mapping
 
 OLDEST_SYSTEMD = 247
 
@@ -51,9 +52,8 @@ def host_problems(uid: int, runs_systemd: bool, version_text: str) -> list[str]:
     found = re.match(r"systemd (\d+)", version_text)
     version = int(found.group(1)) if found else 0
     if version < OLDEST_SYSTEMD:
-        return [
-            f"This host has systemd {version or 'of an unknown version'}; the services need {OLDEST_SYSTEMD} or later."
-        ]
+        known = version or "of an unknown version"
+        return [f"This host has systemd {known}; the services need {OLDEST_SYSTEMD} or later."]
     return []
 
 
@@ -61,9 +61,7 @@ def account_problems(service: Service, found: Surroundings) -> list[str]:
     """Why C(service) must not run as its user."""
     if found.uid != 0:
         return []
-    return [
-        f"{service}: the user {service.user!r} is root; set 'user' of {service.variable} to one without privileges."
-    ]
+    return [f"the user {service.user!r} is root; set 'user' of {service.variable} to one without privileges."]
 
 
 def missing(service: Service, found: Surroundings) -> list[str]:
@@ -71,12 +69,21 @@ def missing(service: Service, found: Surroundings) -> list[str]:
     result = []
     if not found.has_directory:
         result.append(
-            f"{service}: the directory {service.directory} does not exist; deploy the code there, "
+            f"the directory {service.directory} does not exist; deploy the code there, "
             f"or correct 'directory' of {service.variable}."
         )
     if service.tried and not found.has_celery:
         result.append(
-            f"{service}: {service.virtualenv} has no bin/celery that can be executed; install celery there, "
+            f"{service.virtualenv} has no bin/celery that can be executed; install celery there, "
             f"or correct 'virtualenv' of {service.variable}, or set its 'packages'."
         )
     return result
+
+
+def told(texts: Mapping[Service, Iterable[str]]) -> list[str]:
+    """The C(texts) about the services, each text once, after the services that it is about."""
+    about: dict[str, list[str]] = {}
+    for service, sentences in texts.items():
+        for sentence in sentences:
+            about.setdefault(sentence, []).append(str(service))
+    return [f"{', '.join(services)}: {sentence}" for sentence, services in about.items()]

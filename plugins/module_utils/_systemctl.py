@@ -145,7 +145,10 @@ def unit_file_exists(name: str) -> bool:
 
 def needs_reload(units: Iterable[Unit]) -> bool:
     """Whether the manager knows less than the unit directories say."""
-    return any(unit["NeedDaemonReload"] == "yes" or (unit.is_missing and unit_file_exists(unit.name)) for unit in units)
+    return any(
+        unit["NeedDaemonReload"] == "yes" or (unit["LoadState"] != "loaded" and unit_file_exists(unit.name))
+        for unit in units
+    )
 
 
 def _properties(block: str) -> dict[str, str]:

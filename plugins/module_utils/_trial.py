@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Iterable, Iterator, Mapping
 
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import entries, without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils._files import File
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
-PREFIX = "stalk-try-"
+_PREFIX = "stalk-try-"
 _CELERY = "/usr/bin/env ${CELERY_BIN} "
 _DROPPED = (
     "BusName",
@@ -39,59 +42,95 @@ _DROPPED = (
     "Type",
     "Watchdog",
 )
-_KNOWN_TO_LATER_SYSTEMD = ("PrivateIPC",)
 _OUTPUT_LINES = 40
-_HIDDEN_INTERPRETER = (
-    "systemd could not execute {service.virtualenv}/bin/python: the sandbox may hide it, or the interpreter that it "
-    "links to; try 'sandbox: {{ProtectHome: read-only}}' in {service.variable}."
-)
+_KNOWN_TO_LATER_SYSTEMD = ("PrivateIPC",)
 _COMPLAINT = re.compile(r"(?P<unit>[^/\s:]+):(?:(?P<line>\d+):)? ?(?P<text>.*)")
 _UNKNOWN = re.compile(r"Unknown (?:key|lvalue)(?: name)? '(?P<key>\w+)'")
 
 
-def trial_unit(
-    text: str,
-    command: Sequence[str],
-    output: str,
-    staged: Mapping[str, str],
-    accounts: Iterable[str],
-) -> str | None:
-    """The unit that runs C(command) in place of the celery of the unit C(text), once, and in the same context.
+@dataclass(frozen=True)
+class Trial:
+    """A new configuration of C(service) that is to be run once, with copies of its C(files) in C(directory).
 
-    C(command) gets the arguments of celery. It writes to the file C(output). Environment files are replaced by their
-    C(staged) copies. C(accounts) are the users and groups of this host; where one is missing the command runs as
-    a dynamic user. Of the directories that the unit has systemd make, none is made. None is returned if the unit
-    does not run celery in the way that the collection's units do.
+    C(accounts) are those of its user and its group that exist.
     """
-    service = [(key, value) for section, key, value in settings(text) if section == "Service"]
-    start = dict(service).get("ExecStart", "")
-    if not start.startswith(_CELERY):
-        return None
-    lines = []
-    for key, value in service:
+
+    service: Service
+    directory: str
+    files: tuple[File, ...]
+    accounts: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{_PREFIX}{self.service.unit}"
+
+    @property
+    def script(self) -> str:
+        return os.path.join(self.directory, "try_app.py")
+
+    @property
+    def output(self) -> str:
+        return os.path.join(self.directory, "output")
+
+    @property
+    def copies(self) -> dict[str, File]:
+        """The files beside the unit, by the path of the copy that the trial reads."""
+        others = (file for file in self.files if os.path.basename(file.path) != self.service.unit)
+        return {os.path.join(self.directory, f"file-{number}"): file for number, file in enumerate(others)}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the files beside the unit set."""
+        texts = (file.content.decode("utf-8", "replace") for file in self.copies.values())
+        return {name: value for text in texts for name, value in (entries(text) or {}).items()}
+
+    @property
+    def unit(self) -> str | None:
+        """The unit that runs the script in place of celery, with celery's arguments, in the context of the new unit.
+
+        Where the user or the group does not exist yet, the script runs as a dynamic user. Of the directories that the
+        new unit has systemd make, none is made. None for a unit that does not run celery as the collection's units do.
+        """
+        service = [
+            (key, value)
+            for section, key, value in settings(unit_text(self.service, self.files))
+            if section == "Service"
+        ]
+        start = dict(service).get("ExecStart", "")
+        if not start.startswith(_CELERY):
+            return None
+        command = [os.path.join(self.service.virtualenv, "bin/python"), self.script]
+        return "\n".join(
+            [
+                "[Unit]",
+                "Description=Trial of a new configuration",
+                "[Service]",
+                "Environment=PYTHONDONTWRITEBYTECODE=1",
+                *(self._line(key, value) for key, value in service if not key.startswith(_DROPPED)),
+                "Type=oneshot",
+                "TimeoutStartSec=120",
+                "TimeoutStopSec=10",
+                f"StandardOutput=file:{self.output.replace('%', '%%')}",
+                "StandardError=inherit",
+                f"ExecStart={' '.join(map(_quoted, command))} {start[len(_CELERY) :]}",
+                "",
+            ]
+        )
+
+    def _line(self, key: str, value: str) -> str:
+        if key in ("User", "Group") and value not in self.accounts:
+            return "DynamicUser=yes"
         if key == "EnvironmentFile":
             path = value.lstrip("-").replace("%%", "%")
-            lines.append(f"{key}={staged.get(path, path).replace('%', '%%')}")
-        elif key in ("User", "Group") and value not in accounts:
-            lines.append("DynamicUser=yes")
-        elif not key.startswith(_DROPPED):
-            lines.append(f"{key}={value}")
-    return "\n".join(
-        [
-            "[Unit]",
-            "Description=Trial of a new configuration",
-            "[Service]",
-            "Environment=PYTHONDONTWRITEBYTECODE=1",
-            *lines,
-            "Type=oneshot",
-            "TimeoutStartSec=120",
-            "TimeoutStopSec=10",
-            f"StandardOutput=file:{output}",
-            "StandardError=inherit",
-            f"ExecStart={' '.join(map(_quoted, command))} {start[len(_CELERY) :]}",
-            "",
-        ]
-    )
+            copies = {file.path: copy for copy, file in self.copies.items()}
+            return f"EnvironmentFile={copies.get(path, path).replace('%', '%%')}"
+        return f"{key}={value}"
+
+
+def unit_text(service: Service, files: Iterable[File]) -> str:
+    """The text of the new unit file of C(service), empty if C(files) have none."""
+    texts = (file.content for file in files if os.path.basename(file.path) == service.unit)
+    return next(texts, b"").decode("utf-8", "replace")
 
 
 def settings(text: str) -> Iterator[tuple[str, str, str]]:
@@ -122,25 +161,26 @@ def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[st
             continue
         lines = texts[found["unit"]].splitlines()
         number = int(found["line"] or 0)
-        quoted = f" for the line {lines[number - 1]!r}" if 0 < number <= len(lines) else ""
-        result.setdefault(found["unit"], []).append(
-            f"{found['unit']}: systemd does not accept the new unit{quoted}: {found['text']}"
-        )
+        about = f" because of the line {lines[number - 1]!r}" if 0 < number <= len(lines) else ""
+        result.setdefault(found["unit"], []).append(f"systemd does not accept the new unit{about}: {found['text']}")
     return result
 
 
-def failure(service: Service, unit: Unit, output: str, variables: Mapping[str, str]) -> list[str]:
-    """Why the trial of C(service) failed, which ended as C(unit) with this C(output); nothing if it did not fail.
-
-    C(variables) are those of its environment; the secret ones are not shown.
-    """
-    if unit["ActiveState"] != "failed" and unit["Result"] == "success":
+def failure(trial: Trial, ended: Unit, output: str) -> list[str]:
+    """Why C(trial) failed, which C(ended) with this C(output), of which no secret is shown; nothing if it did not."""
+    if ended["ActiveState"] != "failed" and ended["Result"] == "success":
         return []
-    app = variables.get("CELERY_APP", "")
-    hint = f" {_HIDDEN_INTERPRETER.format(service=service)}" if unit["ExecMainStatus"] == "203" else ""
-    lines = without_secrets(output, variables).strip().splitlines()[-_OUTPUT_LINES:]
-    said = "".join(f"\n    {line}" for line in lines) or " nothing"
+    service = trial.service
+    text = without_secrets(output.replace(f"{trial.directory}/", ""), trial.variables)
+    lines = "".join(f"\n    {line}" for line in text.strip().splitlines()[-_OUTPUT_LINES:])
+    if ended["ExecMainStatus"] == "203":
+        return [
+            f"with the new configuration systemd cannot execute {service.virtualenv}/bin/python. If it works outside "
+            f"of the unit, the sandbox hides it or what it links to: set 'sandbox: {{ProtectHome: read-only}}' in "
+            f"{service.variable}. Nothing was changed.{lines}"
+        ]
     return [
-        f"{service}: the app {app!r} does not start with the new configuration of {service.unit} "
-        f"({unit}); nothing was changed.{hint} It said:{said}"
+        f"the app {trial.variables.get('CELERY_APP', '')!r} does not start with the new configuration "
+        f"({ended.ending}); correct {service.variable}, or the code in {service.directory}. Nothing was changed. "
+        f"The last lines it wrote:{lines or ' none'}"
     ]

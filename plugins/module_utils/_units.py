@@ -77,13 +77,16 @@ class Unit:
         value = self["ExecMainStartTimestampMonotonic"]
         return int(value) if value.isdigit() else 0
 
+    @property
+    def ending(self) -> str:
+        """How its main process ended, in words."""
+        code, status = self["ExecMainCode"], self["ExecMainStatus"]
+        ending = {"1": f"exit code {status}", "2": f"signal {status}", "3": f"signal {status}"}.get(code, "")
+        return ending if self["Result"] in ("exit-code", "signal", "core-dump") and ending else self["Result"]
+
     def __str__(self) -> str:
         state = f"{self['ActiveState']} ({self['SubState']})"
-        if self["Result"] in ("", "success"):
-            return state
-        code, status = self["ExecMainCode"], self["ExecMainStatus"]
-        ending = {"1": f", exit code {status}", "2": f", signal {status}", "3": f", signal {status}"}.get(code, "")
-        return f"{state}, result {self['Result']}{ending}"
+        return state if self["Result"] in ("", "success") else f"{state}, {self.ending}"
 
 
 @dataclass(frozen=True)
@@ -153,9 +156,8 @@ def problems(requests: Iterable[Request], units: Mapping[str, Unit], may_be_miss
         if not request.started and not request.enabled:
             continue
         if unit["LoadState"] == "masked":
-            result.append(
-                f"{unit.name} is masked and cannot be started; run 'systemctl unmask {unit.name}' on this host."
-            )
+            unmask = "unmask --runtime" if unit["UnitFileState"] == "masked-runtime" else "unmask"
+            result.append(f"{unit.name} is masked and cannot start; run 'systemctl {unmask} {unit.name}' on the host.")
         elif unit.is_missing and not may_be_missing:
             result.append(f"{unit.name} does not exist: no unit directory of this host has a file of that name.")
         elif unit["LoadState"] in ("error", "bad-setting"):

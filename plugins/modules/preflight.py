@@ -141,6 +141,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import (
 )
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial, unit_text
 
 _PATIENCE = 300
 
@@ -157,20 +158,16 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     missing = {service: _services.missing(service, around[service]) for service in services}
     problems = [
         *_files.problems(files, found),
-        *(text for service in services for text in _services.account_problems(service, around[service])),
+        *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
     ]
-    sentences = [text for texts in missing.values() for text in texts]
     if module.check_mode:
-        for text in sentences:
+        for text in _services.told(missing):
             module.warn(text)
         return {"problems": problems, "tried": []}
     changed = _files.plan(files, found).restart
-    trials = [s for s in services if s.tried and not missing[s] and s.unit in changed]
-    ended = try_out(trials, files, module.params["_script"] or "")
-    return {
-        "problems": [*problems, *sentences, *(text for texts in ended.values() for text in texts)],
-        "tried": sorted(ended),
-    }
+    new = [service for service in services if service.tried and not missing[service] and service.unit in changed]
+    troubles, tried = try_out(new, files, module.params["_script"] or "")
+    return {"problems": [*problems, *_services.told(missing), *_services.told(troubles)], "tried": tried}
 
 
 def host_problems() -> list[str]:
@@ -192,24 +189,30 @@ def surroundings(service: Service) -> Surroundings:
     )
 
 
-def try_out(services: Sequence[Service], files: Sequence[_files.File], script: str) -> dict[str, list[str]]:
-    """Try the C(services) with their new C(files); returns the problems by name of the unit."""
-    rejected = _stage.verify({service.unit: _stage.unit_text(service, files) for service in services})
+def try_out(
+    services: Sequence[Service], files: Sequence[_files.File], script: str
+) -> tuple[dict[Service, list[str]], list[str]]:
+    """Try the C(services) with their new C(files); returns the problems of each and the units that were run."""
+    rejected = _stage.verify({service.unit: unit_text(service, files) for service in services})
     trials = [
-        trial
+        Trial(
+            service=service,
+            directory=os.path.join(_disk.STAMPS, "try", service.unit),
+            files=tuple(file for file in files if file.unit == service.unit),
+            accounts=accounts(service),
+        )
         for service in services
         if service.unit not in rejected
-        for trial in [_stage.prepare(service, files, accounts(service))]
-        if trial is not None
     ]
-    return {**rejected, **(_stage.carry_out(Systemd(_PATIENCE), trials, script) if trials else {})}
+    failures = _stage.carry_out(Systemd(_PATIENCE), [trial for trial in trials if trial.unit], script)
+    problems = {**rejected, **failures}
+    return {service: problems.get(service.unit, []) for service in services}, list(failures)
 
 
-def accounts(service: Service) -> list[str]:
+def accounts(service: Service) -> tuple[str, ...]:
     """Those of the user and the group of C(service) that exist."""
-    user = [service.user] if _disk.is_known(pwd.getpwnam, service.user) else []
-    group = [service.group] if _disk.is_known(grp.getgrnam, service.group) else []
-    return user + group
+    wanted = ((pwd.getpwnam, service.user), (grp.getgrnam, service.group))
+    return tuple(name for lookup, name in wanted if _disk.is_known(lookup, name))
 
 
 def main() -> None:

@@ -184,6 +184,7 @@ def converge(
     if not check_mode:
         stopped = stop(systemd, plan)
         remove(systemd, files)
+        _disk.forget(leaving)
         systemd.reset_failed([*plan.reset, *_units.failed({**units, **stopped}, leaving)])
         systemd.enable(plan.enable)
         now = start(systemd, requests, plan, staying)
