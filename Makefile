@@ -1,5 +1,6 @@
 # `make demo` shows the product at work; `make test` proves it. `make help` lists the rest.
 
+HOST ?= app1
 SCENARIO ?= default
 PYTHON := .venv/bin/python
 HOSTS := $(PYTHON) -m tests.hosts
@@ -26,6 +27,10 @@ demo: tools ## boot four hosts, run three environments on them, send tasks, prin
 .PHONY: demo-down
 demo-down: tools ## remove the hosts of the demo
 	@$(HOSTS) down demo
+
+.PHONY: shell
+shell: tools ## a shell on a host of the demo: make shell HOST=app2
+	@$(HOSTS) exec demo -- podman exec -it $(HOST) bash
 
 .PHONY: check
 check: tools ## lint, types, unit tests, sanity: all that needs no hosts

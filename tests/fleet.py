@@ -1,0 +1,138 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Look at the services of test hosts from outside, and send them tasks, without a line of the collection."""
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+ASK = """
+import json, sys
+from celery import Celery
+
+queue, count = sys.argv[1], int(sys.argv[2])
+app = Celery(broker=__import__("os").environ["CELERY_BROKER_URL"],
+             backend=__import__("os").environ["CELERY_RESULT_BACKEND"])
+sent = [app.send_task("meta_edc.tasks.whoami", queue=queue) for _ in range(count)]
+print(json.dumps([result.get(timeout=30) for result in sent]))
+"""
+QUEUES = """
+import json, os
+from celery import Celery
+
+app = Celery(broker=os.environ["CELERY_BROKER_URL"])
+active = app.control.inspect(timeout=2).active_queues() or {}
+print(json.dumps({node: [queue["name"] for queue in queues] for node, queues in active.items()}))
+"""
+TICKS = """
+import os, redis
+
+print(int(redis.Redis.from_url(os.environ["CELERY_RESULT_BACKEND"]).get("ticks") or 0))
+"""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A Celery service that a host runs: its unit and what systemd knows of it."""
+
+    host: str
+    unit: str
+    state: str
+    pid: int
+    user: str
+    started: int
+
+    @property
+    def environment(self) -> str:
+        """The environment, from the unit's name."""
+        return self.unit.split("-")[1]
+
+    @property
+    def name(self) -> str:
+        """The worker's name, or beat."""
+        return self.unit.removesuffix(".service").split("-", 2)[2]
+
+
+def on_host(host: str, *command: str, user: str = "root", stdin: str = "") -> str:
+    """Return what a command prints on a host; an exit status other than 0 raises AssertionError."""
+    done = subprocess.run(
+        ["podman", "exec", "--interactive", "--user", user, host, *command],
+        input=stdin, capture_output=True, text=True, check=False,
+    )
+    if done.returncode != 0:
+        said = done.stdout + done.stderr
+        raise AssertionError(f"{' '.join(command)} on {host}: exit status {done.returncode}\n{said}")
+    return done.stdout
+
+
+def services(host: str) -> list[Service]:
+    """Return all Celery services that systemd of the host has loaded."""
+    properties = "Id,ActiveState,SubState,MainPID,User,ExecMainStartTimestampMonotonic"
+    shown = on_host(host, "systemctl", "show", "--all", f"--property={properties}", "celery-*.service")
+    found = []
+    for block in shown.strip().split("\n\n"):
+        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if fields:
+            found.append(Service(
+                host=host,
+                unit=fields["Id"],
+                state=f"{fields['ActiveState']} ({fields['SubState']})",
+                pid=int(fields["MainPID"]),
+                user=fields["User"],
+                started=int(fields["ExecMainStartTimestampMonotonic"]),
+            ))
+    return sorted(found, key=lambda service: service.unit)
+
+
+def owners(service: Service) -> set[str]:
+    """Return the users that own the processes of a service."""
+    pids = on_host(service.host, "cat", f"/sys/fs/cgroup/system.slice/{service.unit}/cgroup.procs").split()
+    return set(on_host(service.host, "ps", "--no-headers", "-o", "user:32", "-p", ",".join(pids)).split())
+
+
+def environ(service: Service) -> dict[str, str]:
+    """Return the environment variables of a service's main process."""
+    entries = on_host(service.host, "cat", f"/proc/{service.pid}/environ").split("\0")
+    return dict(entry.split("=", 1) for entry in entries if entry)
+
+
+def python(service: Service, script: str, *arguments: str) -> Any:
+    """Run a script with the interpreter, the user and the variables of a service; return the JSON that it prints."""
+    variables = environ(service)
+    interpreter = variables["CELERY_BIN"].removesuffix("celery") + "python"
+    passed = [f"{name}={variables[name]}" for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")]
+    printed = on_host(
+        service.host, "env", *passed, interpreter, "-", *arguments, user=service.user, stdin=script
+    )
+    return json.loads(printed)
+
+
+def whoami(service: Service, queue: str, count: int = 1) -> list[dict[str, Any]]:
+    """Send tasks to a queue of the environment that a service belongs to; return what the workers report."""
+    reports: list[dict[str, Any]] = python(service, ASK, queue, str(count))
+    return reports
+
+
+def whoami_of(service: Service, queue: str, nodes: Sequence[str], seconds: float = 30) -> dict[str, dict[str, Any]]:
+    """Send tasks to a queue until each of the nodes has reported; return one report for each node."""
+    until = time.monotonic() + seconds
+    reports: dict[str, dict[str, Any]] = {}
+    while set(nodes) - set(reports) and time.monotonic() < until:
+        reports.update({report["node"]: report for report in whoami(service, queue, 8)})
+    return reports
+
+
+def queues(service: Service) -> dict[str, list[str]]:
+    """Return the queues that each node of the service's environment consumes."""
+    answer: dict[str, list[str]] = python(service, QUEUES)
+    return answer
+
+
+def ticks(service: Service) -> int:
+    """Return how often the periodic task of the service's environment has run."""
+    return int(python(service, TICKS))
