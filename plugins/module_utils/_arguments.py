@@ -30,7 +30,7 @@ FILES: dict[str, Any] = {
     },
     "mutually_exclusive": [("template", "content")],
 }
-SECRETS: dict[str, Any] = {"type": "str", "no_log": True, "default": "{}"}
+TEXTS: dict[str, Any] = {"type": "str", "no_log": True}
 DIRECTORIES: dict[str, Any] = {
     "type": "list",
     "elements": "dict",
@@ -47,21 +47,20 @@ _MODE = re.compile(r"0[0-7]{3,4}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,248}\.(?:service|target|timer|socket|path|mount|slice)")
 
 
-def files(items: list[Mapping[str, Any]], secrets: str | None) -> list[File]:
-    """The option C(files). C(secrets) is a JSON object: the texts of the secret ones by path.
+def files(items: list[Mapping[str, Any]], texts: str) -> list[File]:
+    """The option C(files). C(texts) is a JSON list of what is to be in them.
 
-    Raises ValueError for a mode that is not octal, a unit name that systemd.unit(5) does not allow, a missing text.
+    Raises ValueError for a mode that is not octal and for a unit name that systemd.unit(5) does not allow.
     """
-    hidden = json.loads(secrets or "{}")
     return [
         File(
             path=item["path"],
             attributes=_attributes(item),
-            content=_content(item, hidden).encode("utf-8", "surrogateescape"),
+            content=text.encode("utf-8", "surrogateescape"),
             secret=item["secret"],
             unit=unit_name(item["unit"]) if item["unit"] else None,
         )
-        for item in items
+        for item, text in zip(items, json.loads(texts))
     ]
 
 
@@ -92,13 +91,6 @@ def unit_name(name: str) -> str:
     if not _UNIT.fullmatch(name):
         raise ValueError(f"{name!r} is not the complete name of a unit; write for example 'celery-live-w1.service'.")
     return name
-
-
-def _content(item: Mapping[str, Any], hidden: Mapping[str, str]) -> str:
-    text = hidden.get(item["path"]) if item["secret"] else item["content"]
-    if text is None:
-        raise ValueError(f"{item['path']}: neither 'template' nor 'content' is set; set one of them.")
-    return text
 
 
 def _attributes(item: Mapping[str, Any]) -> Attributes:

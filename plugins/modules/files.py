@@ -150,7 +150,7 @@ def apply(changes: _files.Plan, label: _disk.Label) -> None:
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """What the module returns. Raises ValueError before the first change if there must be none."""
-    files = _arguments.files(module.params["files"], module.params["_secrets"])
+    files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
     wanted: list[_files.Wanted] = [*_arguments.directories(module.params["directories"]), *files]
     found = _disk.look_at(item.path for item in wanted)
     problems = _files.problems(wanted, found)
@@ -186,7 +186,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "files": _arguments.FILES,
-            "_secrets": _arguments.SECRETS,
+            "_texts": _arguments.TEXTS,
             "directories": _arguments.DIRECTORIES,
             "owners": {"type": "list", "elements": "str", "default": []},
             "search": {"type": "list", "elements": "str", "default": []},
@@ -197,6 +197,8 @@ def main() -> None:
         result = run(module)
     except (OSError, ValueError) as error:
         module.fail_json(msg=str(error))
+    if not module._diff:
+        del result["diff"]
     module.exit_json(**result)
 
 

@@ -148,7 +148,7 @@ _PATIENCE = 300
 
 def check(module: AnsibleModule) -> dict[str, Any]:
     """What the module returns. Raises ValueError for options that contradict themselves."""
-    files = _arguments.files(module.params["files"], module.params["_secrets"])
+    files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
     services = _arguments.services(module.params["services"])
     problems = host_problems()
     if problems:
@@ -220,7 +220,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "files": _arguments.FILES,
-            "_secrets": _arguments.SECRETS,
+            "_texts": _arguments.TEXTS,
             "_script": {"type": "str", "no_log": True},
             "services": {
                 "type": "list",

@@ -290,6 +290,8 @@ def main() -> None:
         module.fail_json(msg=str(error), units=described(error.units, list(error.units)))
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
+    if not module._diff:
+        del result["diff"]
     module.exit_json(**result)
 
 

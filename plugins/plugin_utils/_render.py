@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the action plugins of files and preflight do on the controller: templates become texts, secrets go apart."""
+"""What the action plugins of files and preflight do on the controller: templates become texts."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.stalk.celery.plugins.module_utils._arguments import FILES
 
-_ONLY_HERE = ("template", "variables")
+_ONLY_HERE = ("template", "variables", "content")
 
 
 def with_texts(action: ActionBase, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """The module's arguments: each of C(files) with its text, all secret texts in one option that is shown nowhere.
+    """The module's arguments: C(files) without their texts, and these in an option that Ansible shows and logs nowhere.
 
-    That option is one JSON text, because Ansible censors the values of such an option wherever they occur in the
-    output, and a secret file may well consist of a text that does occur there.
+    That option is one JSON text, because Ansible censors the value of such an option wherever it occurs in the output,
+    and the text of a secret file may be one that occurs there.
     """
-    files = [_with_text(action, file, task_vars) for file in _validated(arguments.get("files", []))]
+    files = _validated(arguments.get("files", []))
     return {
         **arguments,
-        "files": [_public(file) for file in files],
-        "_secrets": json.dumps({file["path"]: file["content"] for file in files if file["secret"]}),
+        "files": [{option: value for option, value in file.items() if option not in _ONLY_HERE} for file in files],
+        "_texts": json.dumps([_text(action, file, task_vars) for file in files]),
     }
 
 
@@ -41,10 +41,12 @@ def _validated(files: Any) -> list[dict[str, Any]]:
     return validated
 
 
-def _with_text(action: ActionBase, file: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    if file["template"] is None and file["content"] is None:
-        raise AnsibleActionFail(f"{file['path']}: neither 'template' nor 'content' is set; set one of them.")
-    return file if file["template"] is None else {**file, "content": _rendered(action, file, task_vars)}
+def _text(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
+    if file["template"] is not None:
+        return _rendered(action, file, task_vars)
+    if file["content"] is not None:
+        return str(file["content"])
+    raise AnsibleActionFail(f"{file['path']}: neither 'template' nor 'content' is set; set one of them.")
 
 
 def _rendered(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
@@ -54,11 +56,3 @@ def _rendered(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[st
     except AnsibleError as error:
         raise AnsibleActionFail(f"The template {file['template']!r} of {file['path']} cannot be rendered.") from error
     return str(text)
-
-
-def _public(file: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        option: value
-        for option, value in file.items()
-        if option not in _ONLY_HERE and not (option == "content" and file["secret"])
-    }
