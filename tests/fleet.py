@@ -136,3 +136,18 @@ def queues(service: Service) -> dict[str, list[str]]:
 def ticks(service: Service) -> int:
     """Return how often the periodic task of the service's environment has run."""
     return int(python(service, TICKS))
+
+
+def denied(host: str, *command: str, user: str) -> bool:
+    """Return whether a command fails for a user because of missing permissions."""
+    done = subprocess.run(
+        ["podman", "exec", "--user", user, host, *command], capture_output=True, text=True, check=False
+    )
+    return done.returncode != 0 and "denied" in (done.stdout + done.stderr).lower()
+
+
+def files(host: str) -> str:
+    """Return all files of a host where configuration and data live: path, owner, mode, size and time of change."""
+    shape = "%p %u:%g %m %s %T@\n"
+    roots = ("/etc", "/home", "/opt", "/srv", "/usr/lib/systemd", "/usr/local", "/var/lib")
+    return "\n".join(sorted(on_host(host, "find", *roots, "-printf", shape).splitlines()))

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is true after every converge and after every reboot."""
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.fleet import Service, denied, on_host, owners, queues, services, ticks, whoami_of
+
+EXPECTED = {
+    "app1": {"celery-live-w1", "celery-live-w2", "celery-live-beat", "celery-uat-w1", "celery-uat-beat", "celery-debug-w1"},
+    "app2": {"celery-live-w1", "celery-live-reports", "celery-live-mails"},
+    "broker1": set(),
+}
+QUEUES = {
+    "live": {
+        "w1@app1": ["celery"], "w2@app1": ["bulk", "imports"], "w1@app2": ["celery"],
+        "reports@app2": ["reports"], "mails@app2": ["mails"],
+    },
+    "uat": {"w1@app1": ["celery"]},
+    "debug": {"w1@app1": ["celery"]},
+}
+ALL = [(host, unit) for host, units in EXPECTED.items() for unit in sorted(units)]
+ENVIRONMENTS = sorted(QUEUES)
+
+
+def service(host: str, unit: str) -> Service:
+    """Return one service, which must exist."""
+    return next(found for found in services(host) if found.unit == f"{unit}.service")
+
+
+@pytest.mark.parametrize("host", EXPECTED)
+def test_a_host_runs_its_services_and_no_others(host: str) -> None:
+    """The inventory is the complete list."""
+    assert {found.unit.removesuffix(".service") for found in services(host)} == EXPECTED[host]
+
+
+@pytest.mark.parametrize(("host", "unit"), ALL)
+def test_a_service_is_active_and_enabled(host: str, unit: str) -> None:
+    """It runs now, and will after the next boot."""
+    assert service(host, unit).state == "active (running)"
+    assert on_host(host, "systemctl", "is-enabled", f"{unit}.service").strip() == "enabled"
+
+
+@pytest.mark.parametrize(("host", "unit"), ALL)
+def test_all_processes_belong_to_the_environments_user(host: str, unit: str) -> None:
+    """No process of a service runs as root or as another environment's user."""
+    found = service(host, unit)
+    assert owners(found) == {found.environment}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_each_node_consumes_its_queues(environment: str) -> None:
+    """Nodes see those of their own environment only, on all hosts."""
+    found = {node: sorted(names) for node, names in queues(service("app1", f"celery-{environment}-w1")).items()}
+    assert found == QUEUES[environment]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_worker_runs_real_tasks(environment: str) -> None:
+    """A task of every queue is run by each node that consumes it, as the right user, in the right directory."""
+    sender = service("app1", f"celery-{environment}-w1")
+    for queue in sorted({queue for names in QUEUES[environment].values() for queue in names}):
+        nodes = [node for node, names in QUEUES[environment].items() if queue in names]
+        for node, report in whoami_of(sender, queue, nodes).items():
+            assert (node in nodes, report["queue"]) == (True, queue)
+            assert (report["environment"], report["user"], report["group"]) == (environment,) * 3
+            assert report["directory"] == f"/home/{environment}/edc"
+
+
+@pytest.mark.parametrize("environment", ["live", "uat"])
+def test_beat_ticks(environment: str) -> None:
+    """The task that is scheduled for every second runs once a second: there is one beat, not two and not none."""
+    sender = service("app1", f"celery-{environment}-w1")
+    before, began = ticks(sender), time.monotonic()
+    time.sleep(5)
+    per_second = (ticks(sender) - before) / (time.monotonic() - began)
+    assert 0.6 < per_second < 1.4
+
+
+@pytest.mark.parametrize(("host", "unit"), ALL)
+def test_secrets_are_read_by_nobody_else(host: str, unit: str) -> None:
+    """The file with the broker's password is closed to other environments, and neither unit nor command line has it."""
+    found = service(host, unit)
+    secret = f"only-for-the-tests-{found.environment}"
+    path = f"/etc/conf.d/{unit}.conf"
+    assert secret in on_host(host, "cat", path, user=found.environment)
+    assert denied(host, "cat", path, user="nobody")
+    for other in {name for name in ENVIRONMENTS if host == "app1"} - {found.environment}:
+        assert denied(host, "cat", path, user=other)
+    assert secret not in on_host(host, "systemctl", "show", found.unit)
+    assert secret not in on_host(host, "cat", f"/proc/{found.pid}/cmdline")
+
+
+@pytest.mark.parametrize("host", ["app1", "app2"])
+def test_no_unit_of_the_host_has_failed(host: str) -> None:
+    """Nothing that the collection did broke the host."""
+    assert on_host(host, "systemctl", "list-units", "--failed", "--plain", "--no-legend") == ""
