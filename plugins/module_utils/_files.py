@@ -98,7 +98,7 @@ def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
     make: list[Directory] = []
     adjust: list[Wanted] = []
     write: list[File] = []
-    for item in wanted:
+    for item in dict.fromkeys(wanted):
         existing = found.get(item.path)
         if isinstance(item, File) and (existing is None or existing.content != item.content):
             write.append(item)
@@ -106,7 +106,11 @@ def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
             make.append(item)
         elif existing is not None and existing.attributes != item.attributes:
             adjust.append(item)
-    return Plan(tuple(make), tuple(adjust), tuple(write))
+    return Plan(tuple(sorted(make, key=_path)), tuple(adjust), tuple(write))
+
+
+def _path(item: Wanted) -> str:
+    return item.path
 
 
 def problems(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> list[str]:

@@ -172,7 +172,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
 
 def host_problems() -> list[str]:
     """Why no service can run on this host."""
-    runs_systemd = os.path.isdir("/run/systemd/system")
+    runs_systemd = os.path.isdir(_stage.TRANSIENT_UNITS)
     version = _systemctl.run(["systemctl", "--version"], 30).output if runs_systemd else ""
     return _services.host_problems(os.geteuid(), runs_systemd, version)
 

@@ -51,6 +51,10 @@ def run(capsys: pytest.CaptureFixture[str], log: list[str]) -> Run:
 
     def run_module(name: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         module = importlib.import_module(f"ansible_collections.stalk.celery.plugins.modules.{name}")
+        files = arguments.get("files", [])
+        if files:
+            arguments["_texts"] = json.dumps([file["content"] for file in files])
+            arguments["files"] = [{key: value for key, value in file.items() if key != "content"} for file in files]
         arguments = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
         with patch_module_args(arguments), pytest.raises(SystemExit):
             module.main()
