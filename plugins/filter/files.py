@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: files
-short_description: The files that services need
+short_description: The files and directories that services need
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Returns what M(stalk.celery.files) takes, the unit and the environment file of each service, and once for each
-    environment its target, its
+  - Returns what M(stalk.celery.files) takes, the unit, the environment file and the log rotation of each service,
+    and once for each environment its target, its
     operator command and the module that tells systemd when a service is ready.
 options:
   _input:
@@ -29,14 +29,13 @@ options:
 
 EXAMPLES = r"""
 ---
-files: "{{ services | stalk.celery.files(['worker']) }}"
+written: "{{ services | stalk.celery.files(['worker']) }}"
 """
 
 RETURN = r"""
 _value:
-  description: The files.
-  type: list
-  elements: dict
+  description: The RV(ignore:files) and the RV(ignore:directories).
+  type: dict
 """
 
 from collections.abc import Callable

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._brokers import brokers_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service, services_of
+
+_KINDS = ("worker", "beat")
 
 
 def collisions(environments: Sequence[Mapping[str, Any]], run: Container[str], host: str) -> Iterator[str]:
@@ -18,9 +21,8 @@ def collisions(environments: Sequence[Mapping[str, Any]], run: Container[str], h
     :param run: the environments that this run converges; collisions among the others are not reported.
     """
     yield from _users(environments, run)
-    services = [
-        service for environment in environments for service in services_of(environment, ("worker", "beat"), host)
-    ]
+    yield from _shared_brokers(environments, run)
+    services = [service for environment in environments for service in services_of(environment, _KINDS, host)]
     for key, value_of in _MUST_DIFFER.items():
         seen: dict[Any, Service] = {}
         for service in services:
@@ -41,10 +43,27 @@ def _users(environments: Sequence[Mapping[str, Any]], run: Container[str]) -> It
             )
 
 
-def _meeting_point(service: Service) -> tuple[str, str]:
+def _shared_brokers(environments: Sequence[Mapping[str, Any]], run: Container[str]) -> Iterator[str]:
+    brokers = {environment["name"]: _brokers(environment) for environment in environments}
+    for environment in environments:
+        name = environment["name"]
+        others = [other for other, theirs in brokers.items() if other != name and brokers[name] & theirs]
+        if others and name in run and not environment["shared_broker"]:
+            yield (
+                f"celery_{name}.environment.CELERY_BROKER_URL leads to the same broker and database as that of "
+                f"{', '.join(others)}: they would run each other's tasks, and celery control shutdown would stop both. "
+                "Give each its own database or virtual host, or write shared_broker: true in each."
+            )
+
+
+def _brokers(environment: Mapping[str, Any]) -> frozenset[tuple[str, str, str]]:
+    urls = {service["variables"].get("CELERY_BROKER_URL", "") for service in services_of(environment, _KINDS)}
+    return frozenset(broker for url in urls for broker in brokers_of(url))
+
+
+def _meeting_point(service: Service) -> tuple[Any, str]:
     """Return what identifies a node: names collide only where nodes meet, at one broker."""
-    broker = service["variables"].get("CELERY_BROKER_URL", f"that of {service['environment']}")
-    return broker, service["node"]
+    return brokers_of(service["variables"].get("CELERY_BROKER_URL", "")) or service["environment"], service["node"]
 
 
 _MUST_DIFFER: Mapping[str, Callable[[Service], Any]] = {

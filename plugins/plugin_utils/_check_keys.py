@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._services import STANDARD_VARIABLES
+from ansible_collections.stalk.celery.plugins.plugin_utils._variables import STANDARD_VARIABLES
 
 _PATH = re.compile(r"/[^\x00-\x20\x7f\"'\\*?:\[\]$]*")  # what EnvironmentFile= and BindReadOnlyPaths= take literally
 _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@\\-]+\.[a-z]+")  # systemd.unit(5)
@@ -23,10 +24,12 @@ def problems_of_keys(path: str, own: Mapping[str, Any]) -> Iterator[str]:
     :param path: its name for messages, as ``celery_live.workers[0]``.
     :param own: what the user wrote there, of the right types.
     """
-    for key in ("home", "directory", "virtualenv", "env_file"):
+    for key in ("home", "directory", "virtualenv", "env_file", "log_file"):
         problem = own.get(key) and _problem_of_path(str(own[key]))
         if problem:
             yield f"{path}.{key} is {str(own[key])!r}{problem}"
+    if "%" in posixpath.dirname(str(own.get("log_file") or "")):
+        yield f"{path}.log_file has a placeholder in its directory. Use placeholders only in the name of the file."
     for name, value in (own.get("environment") or {}).items():
         problem = _problem_of_variable(str(name), value)
         if problem:
@@ -34,9 +37,10 @@ def problems_of_keys(path: str, own: Mapping[str, Any]) -> Iterator[str]:
     for unit in own.get("after") or []:
         if not _UNIT_NAME.fullmatch(unit):
             yield f"{path}.after has {unit!r}, which is no unit name. Write its suffix too, as in redis-server.service."
-    for name, value in (own.get("sandbox") or {}).items():
-        if "\n" in str(value):
-            yield f"{path}.sandbox.{name} has a line break. Write its values on one line."
+    for key in ("sandbox", "limits"):
+        for name, value in (own.get(key) or {}).items():
+            if "\n" in str(value):
+                yield f"{path}.{key}.{name} has a line break. Write its values on one line."
 
 
 def _problem_of_path(value: str) -> str | None:

@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
-from ansible_collections.stalk.celery.plugins.plugin_utils._services import BEAT_FLAGS, WORKER_FLAGS, Service
+from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service
+from ansible_collections.stalk.celery.plugins.plugin_utils._variables import (
+    BEAT_FLAGS,
+    SOFT_SHUTDOWN_MARGIN,
+    WORKER_FLAGS,
+)
 
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.-]{1,247}\.service")  # systemd.unit(5): 255 characters in all
@@ -49,6 +54,7 @@ def problems_of_service(path: str, own: Mapping[str, Any], service: Service, mem
         yield from _queues(path, service)
         yield from _concurrency(path, service)
         yield from _limits(path, service)
+        yield from _soft_stop(path, service)
 
 
 def _names(path: str, service: Service) -> Iterator[str]:
@@ -111,3 +117,13 @@ def _limits(path: str, worker: Service) -> Iterator[str]:
     if "time_limit" in worker and pool not in _POOLS_WITH_TIME_LIMIT:
         allowed = ", ".join(_POOLS_WITH_TIME_LIMIT)
         yield f"{path}.time_limit does not work with pool {pool}. Remove it or use one of: {allowed}."
+
+
+def _soft_stop(path: str, worker: Service) -> Iterator[str]:
+    if worker["stop"] != "soft":
+        return
+    if worker["type"] == "forking":
+        yield f"{path}.stop: soft does not work with type: forking, where celery multi waits. Use type: notify."
+    if worker["stop_timeout"] <= SOFT_SHUTDOWN_MARGIN:
+        margin = SOFT_SHUTDOWN_MARGIN
+        yield f"{path}.stop: soft ends {margin} seconds before stop_timeout is over. Write a longer one."

@@ -21,17 +21,19 @@ _LIBRARY_FILES = (
 )
 
 
-def files_of(services: Sequence[Service], kinds: Container[str] = ("worker", "beat")) -> list[Entry]:
-    """Return the files of the services of some kinds, and once those of their environments.
+def files_of(services: Sequence[Service], kinds: Container[str] = ("worker", "beat")) -> dict[str, list[Entry]]:
+    """Return the files and directories of the services of some kinds, and once those of their environments.
 
     :param services: all services of the host; the operator command of an environment has the context of its first one.
     """
     firsts = {service["environment"]: service for service in reversed(services)}
     wanted = [service for service in services if service["kind"] in kinds]
     environments = dict.fromkeys(service["environment"] for service in wanted)
-    return [entry for service in wanted for entry in _of_service(service)] + [
-        entry for name in environments for entry in _of_environment(firsts[name])
-    ]
+    of_environments = [entry for name in environments for entry in _of_environment(firsts[name])]
+    return {
+        "files": [entry for service in wanted for entry in _of_service(service)] + of_environments,
+        "directories": list(_log_directories(wanted).values()),
+    }
 
 
 def accounts_of(environments: Sequence[Mapping[str, Any]]) -> dict[str, list[Entry]]:
@@ -55,24 +57,37 @@ def _home(environment: Mapping[str, Any]) -> Entry:
     return {"path": environment["home"], "owner": environment["user"], "group": environment["group"], "mode": "0750"}
 
 
-def _of_service(service: Service) -> list[Entry]:
-    return [
-        {
-            "path": f"/etc/systemd/system/{service['unit']}",
-            "template": "etc/systemd/system/celery.service.j2",
-            "variables": {"service": service},
-            "unit": service["unit"],
-        },
-        {
-            "path": service["env_file"],
-            "template": "etc/conf.d/celery.conf.j2",
-            "variables": {"service": service},
-            "unit": service["unit"],
+def _log_directories(services: Sequence[Service]) -> dict[str, Entry]:
+    """Return the directories of the log files that systemd does not make, each once."""
+    return {
+        service["log_directory"]: {
+            "path": service["log_directory"],
+            "owner": service["user"],
             "group": service["group"],
-            "mode": "0640",
-            "secret": True,
-        },
-    ]
+            "mode": "0750",
+        }
+        for service in services
+        if service["log_directory"]
+    }
+
+
+def _of_service(service: Service) -> list[Entry]:
+    own = {"variables": {"service": service}}
+    unit = {
+        "path": f"/etc/systemd/system/{service['unit']}",
+        "template": "etc/systemd/system/celery.service.j2",
+        "unit": service["unit"],
+    }
+    env_file = {
+        "path": service["env_file"],
+        "template": "etc/conf.d/celery.conf.j2",
+        "unit": service["unit"],
+        "group": service["group"],
+        "mode": "0640",
+        "secret": True,
+    }
+    logrotate = {"path": f"/etc/logrotate.d/{service['stem']}", "template": "etc/logrotate.d/celery.j2"}
+    return [{**own, **entry} for entry in (unit, env_file, *([logrotate] if "log_file" in service else []))]
 
 
 def _of_environment(service: Service) -> list[Entry]:

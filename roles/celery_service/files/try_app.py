@@ -45,6 +45,27 @@ def find_connections(app: Any) -> None:
     app.backend
 
 
+def refuse_early_acks(app: Any) -> None:
+    """Stop if a soft shutdown would lose tasks: it gives back to the broker only those that are acknowledged late."""
+    import click
+
+    early = sorted(name for name, task in app.tasks.items() if not (name.startswith("celery.") or task.acks_late))
+    if early:
+        raise click.UsageError(
+            f"stop: soft would lose running tasks that are acknowledged early: {', '.join(early)}. "
+            "Set task_acks_late = True in the application, if its tasks are idempotent, or write stop: warm."
+        )
+
+
+def as_worker(arguments: list[str]) -> list[str]:
+    """Return the command line of the worker that ``celery multi start NODE`` runs; others as they are."""
+    if "multi" not in arguments:
+        return arguments
+    position = arguments.index("multi")
+    _start, node, *options = arguments[position + 1 :]
+    return [*arguments[:position], "worker", f"--hostname={node}", *options]
+
+
 def replace_programs() -> None:
     """Let the commands ``worker`` and ``beat`` try what they would run, and take the other commands away."""
     from celery.apps import beat, worker
@@ -64,6 +85,8 @@ def replace_programs() -> None:
             self.setup_includes(include)
             self.app.finalize()
             get_implementation(self.pool_cls)
+            if os.environ.get("REMAP_SIGTERM") == "SIGQUIT":
+                refuse_early_acks(self.app)
             find_connections(self.app)
 
         def start(self) -> None:
@@ -86,7 +109,7 @@ def replace_programs() -> None:
 
 def main(arguments: list[str]) -> int:
     """Try ``celery <arguments>`` and return the exit status."""
-    sys.argv = ["celery", *arguments]
+    sys.argv = ["celery", *as_worker(arguments)]
     try:
         from celery import maybe_patch_concurrency
 

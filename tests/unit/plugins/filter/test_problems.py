@@ -142,6 +142,11 @@ def test_everything_at_once_is_sound() -> None:
             environment(environment={"CELERYD_OPTS": "-c 4"}),
             ["celery_live.environment.CELERYD_OPTS", "a worker's keys"],
         ),
+        (worker(stop="soft", type="forking"), ["celery_live.workers[0].stop: soft", "type: notify"]),
+        (worker(stop="soft", stop_timeout=10), ["celery_live.workers[0].stop: soft", "Write a longer one"]),
+        (environment(limits={"Slice": "a\nb"}), ["celery_live.limits.Slice", "line break"]),
+        (worker(log_file="/var/log/%n/w1.log"), ["celery_live.workers[0].log_file", "in its directory"]),
+        (worker(log_file="w1.log"), ["celery_live.workers[0].log_file is 'w1.log'", "not an absolute path"]),
         (environment(sandbox={"UMask": "0027\nUser=root"}), ["celery_live.sandbox.UMask", "line break"]),
     ],
 )
@@ -208,8 +213,8 @@ def test_message_about_names(names: list[str], expected: list[str]) -> None:
             ["have the same env_file on this host: /etc/edc.env"],
         ),
         (
-            environment(environment={"CELERY_BROKER_URL": "redis://db1"}),
-            environment(environment={"CELERY_BROKER_URL": "redis://db1"}),
+            environment(shared_broker=True, environment={"CELERY_BROKER_URL": "redis://db1"}),
+            environment(shared_broker=True, environment={"CELERY_BROKER_URL": "redis://db1"}),
             ["have the same node on this host: w1@%h"],
         ),
     ],
@@ -250,3 +255,48 @@ def test_an_environment_outside_the_limit_still_collides() -> None:
     assert (
         "celery_live.user is live, as for uat" in problems_of(environment(), environment(user="live"), limit="live")[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("live", "uat"),
+    [
+        ("redis://db1", "redis://db1:6379/0"),
+        ("redis://:one@db1/1", "rediss://two:three@DB1:6379/1"),
+        ("redis://localhost/1", "redis://127.0.0.1/1"),
+        ("redis://db1/0", "redis://db1?db=0"),
+        ("redis+socket:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
+        ("amqp://a:b@db1//", "pyamqp://c:d@db1:5672"),
+        ("amqp://db1/edc;amqp://db2/edc", "amqp://db2/edc"),
+        ("sentinel://s1:26379/0;sentinel://s2:26379/0", "sentinel://s2/0"),
+    ],
+)
+def test_environments_that_would_share_a_broker(live: str, uat: str) -> None:
+    found = problems_of(
+        environment(environment={"CELERY_BROKER_URL": live}), environment(environment={"CELERY_BROKER_URL": uat})
+    )
+    assert "celery_live.environment.CELERY_BROKER_URL leads to the same broker and database as that of uat" in found[0]
+    assert "shared_broker: true" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("live", "uat"),
+    [
+        ("redis://db1/0", "redis://db1/1"),
+        ("redis://db1:6379", "redis://db1:6380"),
+        ("amqp://db1/live", "amqp://db1/uat"),
+        ("amqp://db1/live", "amqp://db2/live"),
+        ("redis+socket:///run/live.sock", "redis+socket:///run/uat.sock"),
+    ],
+)
+def test_environments_with_brokers_of_their_own(live: str, uat: str) -> None:
+    assert (
+        problems_of(
+            environment(environment={"CELERY_BROKER_URL": live}), environment(environment={"CELERY_BROKER_URL": uat})
+        )
+        == []
+    )
+
+
+def test_no_message_about_brokers_shows_a_password() -> None:
+    url = {"CELERY_BROKER_URL": "redis://:s3cret@db1"}
+    assert "s3cret" not in "".join(problems_of(environment(environment=url), environment(environment=url)))

@@ -116,7 +116,7 @@ def test_paths_below_home_stay_visible_once() -> None:
 
 
 def test_only_files_with_variables_are_secret_and_closed() -> None:
-    files = files_of(services_on(environment={"PASSWORD": "s3cret"}, group="edc"))
+    files = files_of(services_on(environment={"PASSWORD": "s3cret"}, group="edc"))["files"]
     (env_file,) = [file for file in files if file.get("secret")]
     assert (env_file["path"], env_file["group"], env_file["mode"]) == ("/etc/conf.d/celery-live-w1.conf", "edc", "0640")
     assert all(
@@ -125,14 +125,14 @@ def test_only_files_with_variables_are_secret_and_closed() -> None:
 
 
 def test_files_of_an_environment_exist_once_however_many_services_it_has() -> None:
-    few = files_of(services_on(workers=[{"name": "w1"}]))
-    many = files_of(services_on(workers=[{"name": f"w{number}"} for number in range(20)]))
+    few = files_of(services_on(workers=[{"name": "w1"}]))["files"]
+    many = files_of(services_on(workers=[{"name": f"w{number}"} for number in range(20)]))["files"]
     assert len(many) == len(few) + 2 * 19
     assert len({file["path"] for file in many}) == len(many)
 
 
 def test_every_library_file_says_whose_it_is() -> None:
-    contents = [file["content"] for file in files_of(services_on()) if "content" in file]
+    contents = [file["content"] for file in files_of(services_on())["files"] if "content" in file]
     assert contents
     for content in contents:
         assert "Managed by stalk.celery: live/environment/library" in "".join(content.splitlines()[:3])
@@ -157,3 +157,20 @@ def test_accounts_of_an_environment() -> None:
     accounts = accounts_of(environments({"live": {**MINIMAL, "user": "edc"}}))
     assert accounts["directories"] == [{"path": "/home/edc", "owner": "edc", "group": "edc", "mode": "0750"}]
     assert accounts["files"][0]["path"] == "/etc/sysusers.d/celery-live.conf"
+
+
+def test_logrotate_looks_for_the_files_of_the_service_and_no_other() -> None:
+    (service,) = services_on(workers=[{"name": "w1", "log_file": "/var/log/celery/%n%I.live.log"}])
+    assert service["log_patterns"] == ["/var/log/celery/w1.live.log", "/var/log/celery/w1-[0-9]*.live.log"]
+    assert service["log_directory"] == "/var/log/celery"
+
+
+def test_the_log_directory_of_the_environment_is_left_to_systemd() -> None:
+    (service,) = services_on(workers=[{"name": "w1", "log_file": "/var/log/celery-live/%n.log"}])
+    assert service["log_directory"] is None
+
+
+def test_a_soft_stop_ends_before_the_kill() -> None:
+    (service,) = services_on(stop="soft", stop_timeout=60)
+    assert service["variables"]["CELERYD_OPTS"].endswith("worker.soft_shutdown_timeout=50")
+    assert service["variables"]["REMAP_SIGTERM"] == "SIGQUIT"

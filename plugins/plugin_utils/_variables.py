@@ -1,0 +1,77 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of a service's environment file: Celery's standard ones, then the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.plugin_utils._systemd import split_word
+
+WORKER_FLAGS = (
+    "pool",
+    "concurrency",
+    "autoscale",
+    "prefetch_multiplier",
+    "max_tasks_per_child",
+    "max_memory_per_child",
+    "time_limit",
+    "soft_time_limit",
+)
+BEAT_FLAGS = ("scheduler", "max_interval")
+_COMMON = ("BIN", "APP")
+_WORKER = ("NODES", "OPTS", "LOG_LEVEL", "LOG_FILE", "PID_FILE")
+_BEAT = ("OPTS", "LOG_LEVEL", "LOG_FILE")
+STANDARD_VARIABLES = frozenset(
+    (
+        *(f"CELERY_{name}" for name in _COMMON),
+        *(f"CELERYD_{name}" for name in _WORKER),
+        *(f"CELERYBEAT_{name}" for name in _BEAT),
+    )
+)
+SOFT_SHUTDOWN_MARGIN = 10  # seconds between the end of a soft shutdown and the kill
+
+
+def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str) -> dict[str, str]:
+    """Return the variables of a service.
+
+    :param kind: ``worker`` or ``beat``.
+    :param service: its keys, complete.
+    :param library: the directory of the module that tells systemd when it is ready.
+    :param state: the directory for beat's schedule.
+    """
+    own = {key: str(value) for key, value in service["environment"].items()}
+    standard = {"CELERY_BIN": f"{service['virtualenv']}/bin/celery", "CELERY_APP": service["app"]}
+    if kind == "worker":
+        named = {"NODES": service["node"], "OPTS": _worker_options(service), **_log(service)}
+        if service["type"] == "forking":
+            named["PID_FILE"] = f"/run/{service['stem']}/worker.pid"
+        if service["stop"] == "soft":
+            standard["REMAP_SIGTERM"] = "SIGQUIT"
+        standard.update({f"CELERYD_{name}": value for name, value in named.items()})
+    else:
+        options = _options(service, BEAT_FLAGS, schedule=f"{state}/schedule", pidfile="")
+        standard.update({f"CELERYBEAT_{name}": value for name, value in {"OPTS": options, **_log(service)}.items()})
+    if service["type"] == "notify":
+        standard["PYTHONPATH"] = ":".join(filter(None, (library, own.pop("PYTHONPATH", ""))))
+    return {**standard, **own}
+
+
+def _log(service: Mapping[str, Any]) -> dict[str, str]:
+    level = {"LOG_LEVEL": service["log_level"]}
+    return {**level, "LOG_FILE": service["log_file"]} if "log_file" in service else level
+
+
+def _worker_options(service: Mapping[str, Any]) -> str:
+    options = _options(service, WORKER_FLAGS, queues=",".join(service["queues"]) or None)
+    if service["stop"] == "soft":
+        options += f" worker.soft_shutdown_timeout={service['stop_timeout'] - SOFT_SHUTDOWN_MARGIN}"
+    return options
+
+
+def _options(service: Mapping[str, Any], flags: Iterable[str], **more: str | None) -> str:
+    values = {**more, **{flag: service.get(flag) for flag in flags}}
+    words = [f"--{flag.replace('_', '-')}={value}" for flag, value in values.items() if value is not None]
+    return " ".join(split_word(word) for word in [*words, *service["options"]])
