@@ -24,12 +24,7 @@ def problems_of_keys(path: str, own: Mapping[str, Any]) -> Iterator[str]:
     :param path: its name for messages, as ``celery_live.workers[0]``.
     :param own: what the user wrote there, of the right types.
     """
-    for key in ("home", "directory", "virtualenv", "env_file", "log_file"):
-        problem = own.get(key) and _problem_of_path(str(own[key]))
-        if problem:
-            yield f"{path}.{key} is {str(own[key])!r}{problem}"
-    if "%" in posixpath.dirname(str(own.get("log_file") or "")):
-        yield f"{path}.log_file has a placeholder in its directory. Use placeholders only in the name of the file."
+    yield from _problems_of_paths(path, own)
     for name, value in (own.get("environment") or {}).items():
         problem = _problem_of_variable(str(name), value)
         if problem:
@@ -41,6 +36,15 @@ def problems_of_keys(path: str, own: Mapping[str, Any]) -> Iterator[str]:
         for name, value in (own.get(key) or {}).items():
             if "\n" in str(value):
                 yield f"{path}.{key}.{name} has a line break. Write its values on one line."
+
+
+def _problems_of_paths(path: str, own: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("home", "directory", "virtualenv", "env_file", "log_file"):
+        problem = own.get(key) and _problem_of_path(str(own[key]))
+        if problem:
+            yield f"{path}.{key} is {str(own[key])!r}{problem}"
+    if "%" in posixpath.dirname(str(own.get("log_file") or "")):
+        yield f"{path}.log_file has a placeholder in its directory. Use placeholders only in the name of the file."
 
 
 def _problem_of_path(value: str) -> str | None:

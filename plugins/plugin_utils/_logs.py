@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-# What celery worker --help says of --logfile; %I is empty in the main process and the index after a hyphen in its children.
+# Celery's manual, Workers Guide, on --logfile; %I is empty in the main process, and a hyphen and the index in children.
 _PLACEHOLDERS = {"%i": "[0-9]*", "%h": "*", "%d": "*", "%p": "*", "%%": "%"}
 
 
