@@ -38,6 +38,7 @@ PROPERTIES = (
     "UnitFileState",
 )
 _JOURNAL_LINES = 30
+_PATIENCE = 60
 
 
 class SystemdError(Exception):
@@ -90,9 +91,11 @@ class Systemd:
         if names:
             self._must("disable", "--", *names)
 
-    def jobs(self, verb: str, names: Sequence[str]) -> Answer:
-        """Start, stop or restart C(names) in parallel and wait for all of them."""
-        return self._call(verb, "--", *names) if names else Answer(0, "", "")
+    def jobs(self, verb: str, names: Sequence[str]) -> bool:
+        """Start, stop or restart C(names) in parallel and wait for all of them; False if the time is over before."""
+        if not names:
+            return True
+        return not run(["systemctl", verb, "--", *names], max(1.0, self._deadline - time.monotonic())).late
 
     def journal(self, unit: Unit) -> str:
         """The last lines of the journal about the latest start of C(unit)."""
@@ -103,18 +106,15 @@ class Systemd:
             else [f"--unit={unit.name}", f"--since=@{self._since}"]
         )
         options = ["--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
-        run(["journalctl", "--sync"], 10)
-        return run(["journalctl", *options, *this_start], 30).output
+        run(["journalctl", "--sync"], _PATIENCE)
+        return run(["journalctl", *options, *this_start], _PATIENCE).output
 
     def _must(self, *arguments: str) -> str:
-        answer = self._call(*arguments)
+        answer = run(["systemctl", *arguments], _PATIENCE)
         if answer.code or answer.late:
             said = answer.errors.strip() or "no answer in time"
             raise SystemdError(f"'systemctl {' '.join(arguments)}' failed: {said}")
         return answer.output
-
-    def _call(self, *arguments: str) -> Answer:
-        return run(["systemctl", *arguments], max(1.0, self._deadline - time.monotonic()))
 
 
 def run(command: list[str], timeout: float) -> Answer:

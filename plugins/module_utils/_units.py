@@ -189,16 +189,16 @@ def not_enabled(requests: Iterable[Request], units: Mapping[str, Unit]) -> list[
     ]
 
 
-def explain(unit: Unit, journal: str, late: bool) -> str:
+def explain(unit: Unit, journal: str, in_time: bool) -> str:
     """What became of C(unit) and what to do about it, with its last lines in the C(journal), URLs without passwords.
 
-    C(late) says that the time was over before its job was done.
+    C(in_time) is False if the time was over before its job was done.
     """
     hint = _RESULT_HINTS.get(unit["Result"])
     if unit["ExecMainCode"] == "1":
         hint = hint or _EXIT_HINTS.get(unit["ExecMainStatus"])
-    if late and not unit.is_down:
-        hint = hint or "The time that 'timeout' gives was over; systemd goes on trying."
+    if not in_time:
+        hint = hint or "The time that 'timeout' gives was over; run this again to wait on."
     lines = "".join(f"\n    {line}" for line in without_secrets(journal, {}).splitlines()) or " none"
     return (
         f"{unit.name} is not up: {unit}. {hint + ' ' if hint else ''}"
@@ -210,8 +210,7 @@ def still_running(unit: Unit) -> str:
     """What to do about C(unit), which was told to stop."""
     return (
         f"{unit.name} has not stopped yet: {unit}. Nothing of it was removed. Its running tasks may need longer than "
-        "'timeout'; run this again, or look at them with "
-        f"'systemctl status {unit.name}' on this host."
+        f"'timeout'; run this again, or see what they do: 'systemctl status {unit.name}' on this host."
     )
 
 

@@ -244,7 +244,7 @@ def main() -> None:
         result = check(module)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

@@ -240,10 +240,10 @@ def remove(systemd: Systemd, files: Sequence[str]) -> None:
 
 def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequence[str]) -> dict[str, Unit]:
     """Restart and start, and return all C(names). Raises UnitsError if one that should be up is not."""
-    late = systemd.jobs("restart", plan.restart).late or systemd.jobs("start", plan.start).late
+    in_time = systemd.jobs("restart", plan.restart) and systemd.jobs("start", plan.start)
     units = systemd.show(names)
     complaints = [
-        *(_units.explain(unit, systemd.journal(unit), late) for unit in _units.not_up(requests, plan, units)),
+        *(_units.explain(unit, systemd.journal(unit), in_time) for unit in _units.not_up(requests, plan, units)),
         *_units.not_enabled(requests, units),
     ]
     if complaints:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.stalk.celery.plugins.module_utils import _disk, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils import _disk, _stage, _systemctl
 
 Run = Callable[..., dict[str, Any]]
 
@@ -70,7 +70,11 @@ class Manager:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.unit_directory = directory / "system"
-        self.unit_directory.mkdir()
+        self.transient = directory / "transient"
+        for path in (self.unit_directory, self.transient):
+            path.mkdir()
+        (directory / "version").write_text("systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT\n")
+        self.trials()
         self._write({})
 
     def add(self, *names: str, **properties: Any) -> None:
@@ -88,6 +92,27 @@ class Manager:
         path.write_text(text)
         return str(path)
 
+    def refuse(self, verb: str) -> None:
+        """Let a verb fail from now on."""
+        (self._directory / f"no-{verb}").touch()
+
+    def version(self, text: str) -> None:
+        """What C(systemctl --version) prints."""
+        (self._directory / "version").write_text(text)
+
+    def verify(self, text: str) -> None:
+        """What C(systemd-analyze verify) says; {} stands for the directory of the units."""
+        (self._directory / "verify").write_text(text)
+
+    def trials(self, **results: dict[str, str]) -> None:
+        """How the trials of units end, and their output."""
+        (self._directory / "trials.json").write_text(json.dumps(results))
+
+    def seen(self, unit: str) -> dict[str, Any]:
+        """What the trial of a unit had."""
+        seen: dict[str, Any] = json.loads((self._directory / f"seen-stalk-try-{unit}").read_text())
+        return seen
+
     @property
     def units(self) -> dict[str, Any]:
         units: dict[str, Any] = json.loads((self._directory / "units.json").read_text())
@@ -99,6 +124,11 @@ class Manager:
         return calls.read_text().splitlines() if calls.exists() else []
 
     @property
+    def asked(self) -> list[str]:
+        """The arguments of each call of journalctl."""
+        return (self._directory / "asked").read_text().splitlines()
+
+    @property
     def journal(self) -> Path:
         """What journalctl prints."""
         return self._directory / "journal"
@@ -107,21 +137,35 @@ class Manager:
         (self._directory / "units.json").write_text(json.dumps(units))
 
 
+JOURNALCTL = """
+import sys
+from pathlib import Path
+here = Path(sys.argv[0]).parent
+with (here / "asked").open("a") as asked:
+    print(*sys.argv[1:], file=asked)
+if (here / "journal").exists() and "--sync" not in sys.argv:
+    print((here / "journal").read_text())
+"""
+SYSTEMD_ANALYZE = """
+import sys
+from pathlib import Path
+here = Path(sys.argv[0]).parent
+if (here / "verify").exists():
+    print((here / "verify").read_text().replace("{}", str(Path(sys.argv[-1]).parent)), file=sys.stderr)
+"""
+
+
 @pytest.fixture
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manager:
     directory = tmp_path / "bin"
     directory.mkdir()
-    programs = {
-        "systemctl": Path(__file__).with_name("fake_systemctl.py").read_text(),
-        "journalctl": "import sys\nfrom pathlib import Path\n"
-        "here = Path(sys.argv[0]).parent\n"
-        "with (here / 'asked').open('a') as asked:\n    print(*sys.argv[1:], file=asked)\n"
-        "if (here / 'journal').exists() and '--sync' not in sys.argv:\n    print((here / 'journal').read_text())\n",
-    }
+    systemctl = Path(__file__).with_name("fake_systemctl.py").read_text()
+    programs = {"systemctl": systemctl, "journalctl": JOURNALCTL, "systemd-analyze": SYSTEMD_ANALYZE}
     for name, text in programs.items():
-        (directory / name).write_text(f"#!{sys.executable}\n{text}")
+        (directory / name).write_text(f"#!{sys.executable} -IS\n{text}")
         (directory / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
     fake = Manager(directory)
     monkeypatch.setattr(_systemctl, "UNIT_DIRECTORIES", (str(fake.unit_directory),))
+    monkeypatch.setattr(_stage, "TRANSIENT_UNITS", str(fake.transient))
     return fake

@@ -39,13 +39,30 @@ def up(unit: dict[str, Any], name: str) -> int:
     return 0
 
 
-def down(unit: dict[str, Any]) -> int:
+def down(unit: dict[str, Any], name: str) -> int:
     """Stop a unit; one that has C(sticks) goes on."""
     if "sticks" in unit:
-        time.sleep(unit["sticks"])
         return 1
     unit.update(ActiveState=unit.get("stops_as", "inactive"), SubState="dead")
+    unit["stopped_with_file"] = (HERE / "system" / name).exists()
     return 0
+
+
+def run_once(name: str) -> dict[str, Any]:
+    """Run a oneshot unit of the transient directory: keeps what it saw, writes what the test told it to."""
+    text = (HERE / "transient" / name).read_text()
+    result: dict[str, Any] = json.loads((HERE / "trials.json").read_text()).get(name, {})
+    settings = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    copy = Path(settings["EnvironmentFile"])
+    script = copy.with_name("try_app.py")
+    seen = {
+        "unit": text,
+        "environment": copy.read_text(),
+        "modes": [oct(path.stat().st_mode & 0o777) for path in (copy, script, copy.parent)],
+    }
+    (HERE / f"seen-{name}").write_text(json.dumps(seen))
+    Path(settings["StandardOutput"].replace("file:", "")).write_text(result.pop("output", ""))
+    return result
 
 
 def show(units: dict[str, Any], names: list[str], wanted: list[str]) -> None:
@@ -53,32 +70,52 @@ def show(units: dict[str, Any], names: list[str], wanted: list[str]) -> None:
     print("\n\n".join("\n".join(f"{key}={unit.get(key, '')}" for key in wanted) for unit in described))
 
 
+def act(verb: str, units: dict[str, Any], name: str) -> int:
+    """Do C(verb) to one unit."""
+    if name.startswith("stalk-try-") and verb == "restart":
+        units[name] = run_once(name)
+        return 0
+    unit = units[name]
+    if verb in ("start", "restart"):
+        return up(unit, name)
+    if verb == "stop":
+        return down(unit, name)
+    unit.update(
+        {
+            "enable": {"UnitFileState": unit.get("enables_as", "enabled")},
+            "disable": {"UnitFileState": "disabled"},
+            "reset-failed": {"ActiveState": "inactive", "Result": "success"},
+        }[verb]
+    )
+    return 0
+
+
+def reload(units: dict[str, Any]) -> int:
+    """Read the unit files again."""
+    for unit in units.values():
+        unit.update(NeedDaemonReload="no", LoadState=unit.pop("loads_as", unit.get("LoadState", "loaded")))
+    return 0
+
+
 def main(verb: str, *arguments: str) -> int:
-    state = HERE / "units.json"
-    units = json.loads(state.read_text())
+    """Run one call of systemctl and write it down; returns the exit code."""
+    if verb == "--version":
+        print((HERE / "version").read_text())
+        return 0
     names = [argument for argument in arguments if not argument.startswith("-")]
     with (HERE / "calls").open("a") as calls:
         print(verb, *names, file=calls)
-    code = 0
-    for name in names:
-        unit = units.get(name)
-        if verb in ("start", "restart"):
-            code |= up(unit, name)
-        elif verb == "stop":
-            code |= down(unit)
-        elif verb == "enable":
-            unit["UnitFileState"] = unit.get("enables_as", "enabled")
-        elif verb == "disable":
-            unit["UnitFileState"] = "disabled"
-        elif verb == "reset-failed":
-            unit.update(ActiveState="inactive", Result="success")
-    if verb == "daemon-reload":
-        for unit in units.values():
-            unit["NeedDaemonReload"] = "no"
-            unit["LoadState"] = unit.pop("loads_as", unit.get("LoadState", "loaded"))
+    if (HERE / f"no-{verb}").exists():
+        print(f"{verb} refused", file=sys.stderr)
+        return 1
+    units = json.loads((HERE / "units.json").read_text())
     if verb == "show":
         show(units, names, arguments[0].partition("=")[2].split(","))
-    state.write_text(json.dumps(units))
+        return 0
+    code = reload(units) if verb == "daemon-reload" else max(act(verb, units, name) for name in names)
+    (HERE / "units.json").write_text(json.dumps(units))
+    if verb in ("start", "stop", "restart"):
+        time.sleep(max(units[name].get("takes", 0) for name in names))
     return code
 
 

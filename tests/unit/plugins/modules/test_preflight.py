@@ -1,0 +1,273 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Manager, Run
+
+W1, W2 = "celery-live-w1.service", "celery-live-w2.service"
+FAILED = {"ActiveState": "failed", "Result": "exit-code", "ExecMainCode": "1", "ExecMainStatus": "1"}
+UNIT_TEXT = """\
+# Managed by stalk.celery: live/worker/w1.
+[Service]
+Type=notify
+EnvironmentFile={}
+ExecStart=/usr/bin/env ${{CELERY_BIN}} --app=${{CELERY_APP}} worker $CELERYD_OPTS
+"""
+ENVIRONMENT = """\
+# Managed by stalk.celery: live/worker/w1.
+CELERY_APP="proj.celery:app"
+BROKER_URL="redis://live:hunter2@broker/1"
+MY_TOKEN="t0ken with \\"quotes\\""
+"""
+
+
+@pytest.fixture(autouse=True)
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+
+@pytest.fixture
+def user(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A user without privileges that exists."""
+    return next(entry.pw_name for entry in pwd.getpwall() if entry.pw_uid)
+
+
+class Project:
+    """The directory and the virtual environment of a project, and the options for services that run it."""
+
+    def __init__(self, directory: Path, accounts: dict[str, str], user: str) -> None:
+        self.directory = directory / "project"
+        self.celery = self.directory / ".venv/bin/celery"
+        self.celery.parent.mkdir(parents=True)
+        self.celery.write_text("")
+        self.celery.chmod(0o755)
+        self.etc = directory / "etc"
+        self._accounts = accounts
+        self._user = user
+
+    def service(self, unit: str = W1, **options: Any) -> dict[str, Any]:
+        return {
+            "unit": unit,
+            "environment": "live",
+            "name": unit.split("-")[2].split(".")[0],
+            "user": self._user,
+            "group": "no-such-group",
+            "directory": str(self.directory),
+            "virtualenv": str(self.directory / ".venv"),
+            **options,
+        }
+
+    def files(self, *units: str, environment: str = ENVIRONMENT) -> list[dict[str, Any]]:
+        return [
+            {"path": str(self.etc / name), "content": content, "unit": unit, "secret": secret, **self._accounts}
+            for unit in units or (W1,)
+            for name, content, secret in (
+                (unit, UNIT_TEXT.format(self.etc / f"{unit}.conf"), False),
+                (f"{unit}.conf", environment, True),
+            )
+        ]
+
+
+@pytest.fixture
+def project(tmp_path: Path, accounts: dict[str, str], user: str) -> Project:
+    return Project(tmp_path, accounts, user)
+
+
+def test_a_configuration_that_works(run: Run, manager: Manager, project: Project) -> None:
+    result = run("preflight", files=project.files(), services=[project.service()])
+    assert (result["changed"], result["problems"], result["tried"]) == (False, [], [W1])
+    assert not project.etc.exists()
+
+
+def test_without_privileges(run: Run, manager: Manager, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert "set 'become: true'" in problem
+
+
+def test_without_systemd(run: Run, manager: Manager, project: Project) -> None:
+    manager.transient.rmdir()
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert "not booted by systemd" in problem
+
+
+@pytest.mark.parametrize("version", ["systemd 246 (246.1)\n", "systemd 9\n", "elogind 252\n"])
+def test_an_old_systemd(run: Run, manager: Manager, project: Project, version: str) -> None:
+    manager.version(version)
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert "the services need 247 or later" in problem
+
+
+def test_a_foreign_file(run: Run, manager: Manager, project: Project) -> None:
+    project.etc.mkdir()
+    (project.etc / W1).write_text("# by hand\n")
+    (problem,) = run("preflight", files=project.files(), services=[])["problems"]
+    assert f"{project.etc / W1} exists and was not written by stalk.celery" in problem
+
+
+def test_missing_code_is_told_once_for_all_services(run: Run, manager: Manager, project: Project) -> None:
+    services = [project.service(unit, directory="/no/code", virtualenv="/no/venv") for unit in (W1, W2)]
+    result = run("preflight", files=project.files(W1, W2), services=services)
+    assert result["problems"] == [
+        "live/w1, live/w2: the directory /no/code does not exist; deploy the code there, "
+        "or correct 'directory' of celery_live.",
+        "live/w1, live/w2: /no/venv has no bin/celery that can be executed; install celery there, "
+        "or correct 'virtualenv' of celery_live, or set its 'packages'.",
+    ]
+    assert result["tried"] == []
+
+
+def test_missing_code_is_a_warning_in_check_mode(run: Run, manager: Manager, project: Project) -> None:
+    services = [project.service(directory="/no/code", virtualenv="/no/venv")]
+    result = run("preflight", check=True, files=project.files(), services=services)
+    assert result["problems"] == []
+    assert len(result["warnings"]) == 2
+
+
+def test_a_celery_that_cannot_be_executed(run: Run, manager: Manager, project: Project) -> None:
+    project.celery.chmod(0o644)
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert "has no bin/celery that can be executed" in problem
+
+
+def test_a_virtual_environment_that_is_not_complete_yet(run: Run, manager: Manager, project: Project) -> None:
+    services = [{**project.service(virtualenv="/not/yet"), "try": False}]
+    result = run("preflight", files=project.files(), services=services)
+    assert (result["problems"], result["tried"]) == ([], [])
+
+
+def test_a_service_of_root(run: Run, manager: Manager, project: Project) -> None:
+    (problem,) = run("preflight", files=project.files(), services=[project.service(user="root")])["problems"]
+    assert problem == "live/w1: the user 'root' is root; set 'user' of celery_live to one without privileges."
+
+
+def test_only_what_changes_is_tried(run: Run, manager: Manager, project: Project) -> None:
+    files = project.files(W1, W2)
+    project.etc.mkdir()
+    for file in files[:2]:
+        Path(file["path"]).write_text(file["content"])
+    services = [project.service(W1), project.service(W2)]
+    assert run("preflight", files=files, services=services)["tried"] == [W2]
+    assert run("preflight", files=files[:2], services=services[:1])["tried"] == []
+
+
+def test_nothing_is_tried_in_check_mode(run: Run, manager: Manager, project: Project) -> None:
+    assert run("preflight", check=True, files=project.files(), services=[project.service()])["tried"] == []
+    assert manager.calls == []
+
+
+def test_the_trial_runs_in_the_context_of_the_new_unit(
+    run: Run, manager: Manager, project: Project, stamps: Path
+) -> None:
+    run("preflight", files=project.files(), services=[project.service()], _script="the script")
+    seen = manager.seen(W1)
+    directory = stamps / "try" / W1
+    assert seen["environment"] == ENVIRONMENT
+    assert seen["modes"] == ["0o600", "0o644", "0o711"]
+    assert f"EnvironmentFile={directory}/file-0\n" in seen["unit"]
+    assert (
+        f'ExecStart="{project.directory}/.venv/bin/python" "{directory}/try_app.py" '
+        "--app=${CELERY_APP} worker $CELERYD_OPTS\n"
+    ) in seen["unit"]
+
+
+def test_nothing_is_left_of_a_trial(run: Run, manager: Manager, project: Project, stamps: Path) -> None:
+    manager.trials(**{f"stalk-try-{W1}": {**FAILED}})
+    run("preflight", files=project.files(W1, W2), services=[project.service(W1), project.service(W2)])
+    assert list(manager.transient.iterdir()) == []
+    assert list((stamps / "try").iterdir()) == []
+    assert manager.calls[-2:] == [f"reset-failed stalk-try-{W1}", "daemon-reload"]
+
+
+def test_nothing_is_left_of_a_trial_that_could_not_be_run(
+    run: Run, manager: Manager, project: Project, stamps: Path
+) -> None:
+    manager.refuse("daemon-reload")
+    result = run("preflight", files=project.files(), services=[project.service()])
+    assert "'systemctl daemon-reload' failed: daemon-reload refused" in result["msg"]
+    assert list(manager.transient.iterdir()) == []
+    assert list((stamps / "try").iterdir()) == []
+
+
+def test_what_a_dead_trial_left_does_no_harm(run: Run, manager: Manager, project: Project, stamps: Path) -> None:
+    left = stamps / "try" / W1 / "file-7"
+    left.parent.mkdir(parents=True)
+    left.write_text("left")
+    (manager.transient / f"stalk-try-{W1}").write_text("left")
+    assert run("preflight", files=project.files(), services=[project.service()])["tried"] == [W1]
+    assert not left.exists()
+    assert list(manager.transient.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_all_trials_take_the_same_calls(run: Run, manager: Manager, project: Project, count: int) -> None:
+    units = [f"celery-live-w{number}.service" for number in range(count)]
+    run("preflight", files=project.files(*units), services=[project.service(unit) for unit in units])
+    assert [call.split()[0] for call in manager.calls] == ["daemon-reload", "restart", "show", "show", "daemon-reload"]
+
+
+def test_an_app_that_does_not_start(run: Run, manager: Manager, project: Project, log: list[str]) -> None:
+    output = 'Traceback:\nKeyError: redis://live:hunter2@broker/1 t0ken with "quotes"\n'
+    manager.trials(**{f"stalk-try-{unit}": {**FAILED, "output": output} for unit in (W1, W2)})
+    services = [project.service(W1), project.service(W2)]
+    result = run("preflight", files=project.files(W1, W2), services=services)
+    assert result["problems"] == [
+        "live/w1, live/w2: the app 'proj.celery:app' does not start with the new configuration (exit code 1); correct "
+        f"celery_live, or the code in {project.directory}. Nothing was changed. The last lines it wrote:\n"
+        "    Traceback:\n    KeyError: redis://live:********@broker/1 ********"
+    ]
+    assert "hunter2" not in result["printed"] + "".join(log)
+    assert "t0ken" not in result["printed"] + "".join(log)
+
+
+def test_a_sandbox_that_hides_the_interpreter(run: Run, manager: Manager, project: Project) -> None:
+    manager.trials(**{f"stalk-try-{W1}": {**FAILED, "ExecMainStatus": "203"}})
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert f"cannot execute {project.directory}/.venv/bin/python" in problem
+    assert "set 'sandbox: {ProtectHome: read-only}' in celery_live" in problem
+
+
+def test_a_unit_that_systemd_does_not_accept_is_not_run(run: Run, manager: Manager, project: Project) -> None:
+    manager.verify(f"{{}}/{W1}:3: Failed to parse service type, ignoring: notify\nssh.service: something else\n")
+    services = [project.service(W1), project.service(W2)]
+    result = run("preflight", files=project.files(W1, W2), services=services)
+    assert result["problems"] == [
+        "live/w1: systemd does not accept the new unit because of the line 'Type=notify': "
+        "Failed to parse service type, ignoring: notify"
+    ]
+    assert result["tried"] == [W2]
+
+
+def test_a_unit_that_runs_something_else_is_not_tried(run: Run, manager: Manager, project: Project) -> None:
+    files = project.files()
+    files[0]["content"] = files[0]["content"].replace("/usr/bin/env ${CELERY_BIN}", "/usr/bin/flower")
+    result = run("preflight", files=files, services=[project.service()])
+    assert (result["problems"], result["tried"]) == ([], [])
+
+
+def test_what_is_logged_has_no_text_of_a_file(run: Run, manager: Manager, project: Project, log: list[str]) -> None:
+    run("preflight", files=project.files(), services=[project.service()], _script="the script")
+    assert log
+    for hidden in ("hunter2", "Managed by", "the script"):
+        assert hidden not in json.dumps(log)
+
+
+def test_what_was_there_is_untouched(run: Run, manager: Manager, project: Project) -> None:
+    project.etc.mkdir()
+    old = "# Managed by stalk.celery: live/worker/w1.\nold\n"
+    (project.etc / W1).write_text(old)
+    before = os.stat(project.etc / W1)
+    run("preflight", files=project.files(), services=[project.service()])
+    assert (project.etc / W1).read_text() == old
+    assert os.stat(project.etc / W1).st_mtime_ns == before.st_mtime_ns
+    assert not any("celery-live" in call.replace("stalk-try-celery-live", "") for call in manager.calls)
