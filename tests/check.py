@@ -80,8 +80,8 @@ def unit_tests(name: str, venv: Path) -> Step:
 def scenario(name: str, venv: Path) -> Step:
     """Return the step that runs a Molecule scenario."""
     label = f"molecule {name}" if venv == VENV else f"molecule {name}, 2.21"
-    command = ["python", "-m", "tests.hosts", "run", "molecule", "--", "molecule", "test", "--no-command-borders", "-s", name]
-    return Step(label, command, venv=venv)
+    command = ["molecule", "test", "--no-command-borders", "-s", name]
+    return Step(label, ["python", "-m", "tests.hosts", "run", "molecule", "--", *command], venv=venv)
 
 
 def run(step: Step, *, show: bool) -> Outcome:

@@ -47,6 +47,7 @@ NETWORK = "hosts"
 ENVIRONMENT = {
     "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]]),
     "CONTAINERS_CONF": "/run/containers/containers.conf",
+    "MOLECULE_EPHEMERAL_DIRECTORY": "/run/containers/molecule",
     "CONTAINERS_STORAGE_CONF": "/run/containers/storage.conf",
     **{f"STALK_IMAGE_{suite.upper()}": image_name(suite) for suite in SUITES},
 }
@@ -209,6 +210,7 @@ def containers_conf() -> str:
         'cgroup_manager = "cgroupfs"',
         'events_logger = "file"',
         'runtime = "crun"',
+        "stop_timeout = 1",
         "",
     ))
 

@@ -4,12 +4,10 @@
 """``--check --diff`` on hosts that have nothing yet."""
 from __future__ import annotations
 
-import os
-import subprocess
-
 import pytest
 
 from tests.fleet import files, on_host
+from tests.playbook import site
 
 UNITS = {
     "app1": ["live-w1", "live-w2", "live-beat", "uat-w1", "uat-beat", "debug-w1"],
@@ -33,11 +31,7 @@ def before() -> dict[str, str]:
 def output(before: dict[str, str]) -> str:
     """Run the playbook in check mode, after the state was recorded."""
     assert before
-    command = ["ansible-playbook", f"{os.environ['MOLECULE_PROJECT_DIRECTORY']}/playbooks/site.yml", "--check", "--diff"]
-    command += ["--inventory", os.environ["MOLECULE_INVENTORY_FILE"]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return site("--check", "--diff").output
 
 
 @pytest.mark.parametrize("path", sorted(set(PREDICTED)))

@@ -1,0 +1,137 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs with ``--limit``, and workers and hosts that come and go. The tests build on each other, in their order."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fleet import Service, environ, files, on_host, queues, services, whoami_of
+from tests.playbook import Inventory, play, site
+
+FOREIGN = "/etc/systemd/system/celery-live-mine.service"
+FOREIGN_UNIT = "[Service]\nExecStart=/usr/bin/sleep infinity\n"
+
+
+@pytest.fixture(scope="module")
+def inventory(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+    """Return the inventory that the tests change."""
+    return Inventory(tmp_path_factory.mktemp("inventory"))
+
+
+def running(host: str, environment: str) -> dict[str, tuple[int, int]]:
+    """Return PID and start time of each service of an environment."""
+    return {found.unit: (found.pid, found.started) for found in services(host) if found.environment == environment}
+
+
+def files_of(host: str, environment: str) -> list[str]:
+    """Return all files of an environment, with their owners, modes, sizes and times."""
+    return [line for line in files(host).splitlines() if f"celery-{environment}" in line or f"/{environment}/" in line]
+
+
+def service(host: str, unit: str) -> Service:
+    """Return one service, which must exist."""
+    return next(found for found in services(host) if found.unit == f"{unit}.service")
+
+
+def set_mark(inventory: Inventory, environment: str, mark: str) -> None:
+    """Change a variable of an environment."""
+    content = inventory.environment(environment)
+    content["environment"]["MARK"] = mark
+    inventory.write(environment, content)
+
+
+def test_a_limit_to_one_environment_leaves_the_other_untouched(inventory: Inventory) -> None:
+    """Both environments have changes waiting on a shared host; only the one that --limit names gets them."""
+    set_mark(inventory, "live", "first")
+    set_mark(inventory, "uat", "first")
+    before = files_of("app1", "uat"), running("app1", "uat"), files("app2"), running("app2", "uat")
+    live = running("app1", "live")
+    site("-l", "live", inventory=inventory)
+    assert (files_of("app1", "uat"), running("app1", "uat"), files("app2"), running("app2", "uat")) == before
+    assert environ(service("app1", "celery-live-w1"))["MARK"] == "first"
+    assert live.keys() == running("app1", "live").keys()
+    assert not set(live.values()) & set(running("app1", "live").values())
+
+
+def test_a_limit_to_a_host_means_all_of_its_environments(inventory: Inventory) -> None:
+    """The limit names no environment, so it narrows the hosts only."""
+    live, elsewhere = running("app1", "live"), running("app2", "uat")
+    site("-l", "app1", inventory=inventory)
+    assert environ(service("app1", "celery-uat-w1"))["MARK"] == "first"
+    assert running("app1", "live") == live
+    assert running("app2", "uat") == elsewhere
+
+
+@pytest.mark.parametrize("limit", ["uat:!app1", "uat:&app2", "app2,uat:!app1"])
+def test_a_limit_may_be_a_pattern(inventory: Inventory, limit: str) -> None:
+    """Exclusions and intersections narrow the hosts of the environment that is named."""
+    before = files("app1"), running("app1", "live"), running("app1", "uat")
+    site("-l", limit, inventory=inventory)
+    assert environ(service("app2", "celery-uat-w1"))["MARK"] == "first"
+    assert (files("app1"), running("app1", "live"), running("app1", "uat")) == before
+
+
+def test_only_what_changed_is_restarted(inventory: Inventory) -> None:
+    """A change of one worker restarts this worker and nothing else."""
+    content = inventory.environment("live")
+    content["workers"][1]["concurrency"] = 2
+    inventory.write("live", content)
+    before = running("app1", "live"), running("app1", "uat")
+    site(inventory=inventory)
+    after = running("app1", "live"), running("app1", "uat")
+    assert {unit for unit in before[0] if before[0][unit] != after[0][unit]} == {"celery-live-w2.service"}
+    assert before[1] == after[1]
+
+
+def test_a_renamed_worker_replaces_the_old_one(inventory: Inventory) -> None:
+    """The old service is stopped and its files go; what somebody else wrote stays, running."""
+    on_host("app1", "tee", FOREIGN, stdin=FOREIGN_UNIT)
+    on_host("app1", "systemctl", "daemon-reload")
+    on_host("app1", "systemctl", "start", Path(FOREIGN).name)
+    before = running("app1", "live"), running("app1", "uat"), files_of("app1", "uat")
+    content = inventory.environment("live")
+    content["workers"][1]["name"] = "imports"
+    inventory.write("live", content)
+    site("-l", "live", inventory=inventory)
+    after = running("app1", "live")
+    assert after.keys() - before[0].keys() == {"celery-live-imports.service"}
+    assert before[0].keys() - after.keys() == {"celery-live-w2.service"}
+    assert all(after[unit] == before[0][unit] for unit in after.keys() & before[0].keys())
+    assert "celery-live-w2" not in files("app1")
+    assert (running("app1", "uat"), files_of("app1", "uat")) == before[1:]
+    assert on_host("app1", "cat", FOREIGN) == FOREIGN_UNIT
+    assert queues(service("app1", "celery-live-w1")) == {"w1@app1": ["celery"], "imports@app1": ["bulk", "imports"]}
+
+
+def test_a_removed_worker_is_stopped_and_its_files_go(inventory: Inventory) -> None:
+    """The inventory is the complete list of an environment's services."""
+    content = inventory.environment("live")
+    del content["workers"][1]
+    inventory.write("live", content)
+    before = running("app1", "live"), running("app1", "uat"), files_of("app1", "uat")
+    site("-l", "live", inventory=inventory)
+    after = running("app1", "live")
+    assert before[0].keys() - after.keys() == {"celery-live-imports.service"}
+    assert all(after[unit] == before[0][unit] for unit in after)
+    assert "celery-live-imports" not in files("app1")
+    assert (running("app1", "uat"), files_of("app1", "uat")) == before[1:]
+    assert on_host("app1", "cat", FOREIGN) == FOREIGN_UNIT
+
+
+def test_a_host_that_is_added_to_the_group_works_its_queues(inventory: Inventory) -> None:
+    """One more line in the inventory is all it takes, and the other hosts notice nothing."""
+    inventory.add_host("live", "app2")
+    play("tests/project/deploy.yml", "-l", "app2", inventory=inventory)
+    before = files("app1"), running("app1", "live"), running("app1", "uat"), running("app2", "uat")
+    site("-l", "live:!app1", inventory=inventory)
+    assert (files("app1"), running("app1", "live"), running("app1", "uat"), running("app2", "uat")) == before
+    reports = whoami_of(service("app1", "celery-live-w1"), "celery", ["w1@app1", "w1@app2"])
+    assert {node: report["user"] for node, report in reports.items()} == {"w1@app1": "live", "w1@app2": "live"}
+
+
+def test_after_all_this_a_run_changes_nothing(inventory: Inventory) -> None:
+    """Every step left the hosts as the inventory wants them."""
+    assert set(site(inventory=inventory).changed().values()) == {0}
