@@ -27,7 +27,7 @@ class Service:
     tried: bool
 
     def __str__(self) -> str:
-        return f"{self.environment}/{self.name}"
+        return f"{self.variable}/{self.name}"
 
     @property
     def variable(self) -> str:
