@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -358,12 +359,30 @@ def test_a_planted_link_at_the_temporary_name_is_not_written_through(run: Run, f
     assert (etc / "a").read_text() == f"{MARK}text\n"
 
 
+def test_a_link_planted_in_the_last_moment_is_not_written_through(
+    run: Run, file: Make, etc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = etc / "victim"
+    victim.write_text("untouched")
+    unlink = os.unlink
+
+    def plant(path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            unlink(path)
+        os.symlink(victim, path)
+
+    monkeypatch.setattr("os.unlink", plant)
+    assert "File exists" in run("files", files=[file("a")])["msg"]
+    assert victim.read_text() == "untouched"
+
+
 def test_directories(run: Run, tmp_path: Path, accounts: dict[str, str]) -> None:
     wanted = {"path": str(tmp_path / "var/lib/celery"), **accounts, "mode": "2750"}
     result = run("files", directories=[{**wanted, "mode": "02750"}])
     path = Path(wanted["path"])
     assert (mode(path), mode(path.parent)) == (0o2750, 0o755)
     assert (result["changed"], result["changed_files"]) == (True, [])
+    assert run("files", directories=[{**wanted, "mode": "02750"}])["changed"] is False
     path.chmod(0o777)
     path.parent.chmod(0o700)
     assert run("files", directories=[{**wanted, "mode": "0750"}])["changed"] is True

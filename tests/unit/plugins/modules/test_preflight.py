@@ -119,9 +119,9 @@ def test_missing_code_is_told_once_for_all_services(run: Run, manager: Manager, 
     services = [project.service(unit, directory="/no/code", virtualenv="/no/venv") for unit in (W1, W2)]
     result = run("preflight", files=project.files(W1, W2), services=services)
     assert result["problems"] == [
-        "live/w1, live/w2: the directory /no/code does not exist; deploy the code there, "
+        "celery_live/w1, celery_live/w2: the directory /no/code does not exist; deploy the code there, "
         "or correct 'directory' of celery_live.",
-        "live/w1, live/w2: /no/venv has no bin/celery that can be executed; install celery there, "
+        "celery_live/w1, celery_live/w2: /no/venv has no bin/celery that can be executed; install celery there, "
         "or correct 'virtualenv' of celery_live, or set its 'packages'.",
     ]
     assert result["tried"] == []
@@ -148,7 +148,7 @@ def test_a_virtual_environment_that_is_not_complete_yet(run: Run, manager: Manag
 
 def test_a_service_of_root(run: Run, manager: Manager, project: Project) -> None:
     (problem,) = run("preflight", files=project.files(), services=[project.service(user="root")])["problems"]
-    assert problem == "live/w1: the user 'root' is root; set 'user' of celery_live to one without privileges."
+    assert problem == "celery_live/w1: the user 'root' is root; set 'user' of celery_live to one without privileges."
 
 
 def test_only_what_changes_is_tried(run: Run, manager: Manager, project: Project) -> None:
@@ -222,7 +222,7 @@ def test_an_app_that_does_not_start(run: Run, manager: Manager, project: Project
     services = [project.service(W1), project.service(W2)]
     result = run("preflight", files=project.files(W1, W2), services=services)
     assert result["problems"] == [
-        "live/w1, live/w2: the app 'proj.celery:app' does not start with the new configuration (exit code 1); correct "
+        "celery_live/w1, celery_live/w2: the app 'proj.celery:app' does not start with the new configuration (exit code 1); correct "
         f"celery_live, or the code in {project.directory}. Nothing was changed. The last lines it wrote:\n"
         "    Traceback:\n    KeyError: redis://live:********@broker/1 ********"
     ]
@@ -242,7 +242,7 @@ def test_a_unit_that_systemd_does_not_accept_is_not_run(run: Run, manager: Manag
     services = [project.service(W1), project.service(W2)]
     result = run("preflight", files=project.files(W1, W2), services=services)
     assert result["problems"] == [
-        "live/w1: systemd does not accept the new unit because of the line 'Type=notify': "
+        "celery_live/w1: systemd does not accept the new unit because of the line 'Type=notify': "
         "Failed to parse service type, ignoring: notify"
     ]
     assert result["tried"] == [W2]
