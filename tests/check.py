@@ -13,11 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.collection import COPY, ROOT, make_copy
 from tests.interpreters import at_least
 
-ROOT = Path(__file__).parents[1]
-COLLECTIONS = ROOT / ".cache" / "collections"
-COLLECTION = COLLECTIONS / "ansible_collections" / "stalk" / "celery"
 VENV = ROOT / ".venv"
 VENV_221 = ROOT / ".venv-2.21"
 
@@ -52,8 +50,8 @@ def without_hosts() -> list[Step]:
         Step("mypy, what runs on hosts", ["mypy", "roles/celery_service/files"]),
         Step("ruff", ["ruff", "check", "."]),
         Step("yamllint", ["yamllint", "--strict", "."]),
-        Step("antsibull-docs", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], COLLECTION),
-        Step("antsibull-changelog", ["antsibull-changelog", "lint"]),
+        Step("antsibull-docs", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], COPY),
+        Step("antsibull-changelog", ["antsibull-changelog", "lint"], COPY),
     ]
 
 
@@ -74,7 +72,7 @@ def with_ansible_221() -> list[Step]:
 def unit_tests(name: str, venv: Path) -> Step:
     """Return the step that runs the unit tests."""
     command = ["python", "-m", "pytest", "--quiet", "--numprocesses=2", "tests/unit"]
-    return Step(name, command, COLLECTION, venv, {"PYTHONPATH": str(COLLECTIONS)})
+    return Step(name, command, COPY, venv, {"PYTHONPATH": str(COPY.parents[2])})
 
 
 def scenario(name: str, venv: Path) -> Step:
@@ -117,6 +115,7 @@ def one_by_one(steps: Sequence[Step]) -> list[Outcome]:
 def main() -> int:
     """Run the steps and print the summary; return 1 if one failed."""
     began = time.monotonic()
+    make_copy()
     outcomes = together(without_hosts())
     notes = []
     if sys.argv[1:] == ["all"]:

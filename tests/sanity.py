@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run ``ansible-test sanity``: ``python -m tests.sanity``.
 
-ansible-test insists on a directory ansible_collections/NAMESPACE/NAME in a repository of its own, so it gets a copy of
-the files that git knows. All of its caches are below .cache/sanity.
+It reads the copy that tests.collection makes. All of its caches are below .cache.
 """
 from __future__ import annotations
 
@@ -14,11 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.collection import COPY, ROOT
 from tests.interpreters import interpreters
 
-ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / f"sanity-{sys.version_info.major}.{sys.version_info.minor}"
-COPY = CACHE / "ansible_collections" / "stalk" / "celery"
 
 # ansible-test would download this script from a server of the Ansible project; ensurepip carries pip already.
 GET_PIP = """
@@ -34,28 +32,12 @@ GET_PIP_NAMES = ("get_pip_24_2.py", "get_pip_25_2.py")  # ansible-core 2.19, 2.2
 
 def main() -> int:
     """Return the exit status of ansible-test."""
-    _copy()
     home = CACHE / "home"
     _provide(home / ".ansible" / "test" / "cache")
     path = os.pathsep.join([str(_pythons()), str(Path(sys.prefix) / "bin"), "/usr/bin", "/bin"])
     command = ["ansible-test", "sanity", "--venv", "--color", "no", *sys.argv[1:]]
     environment = {**os.environ, "HOME": str(home), "PATH": path}
     return subprocess.run(command, cwd=COPY, env=environment, check=False).returncode
-
-
-def _copy() -> None:
-    """Copy the files that git knows, and leave alone what ansible-test keeps in tests/output."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    wanted = {name for name in listed.splitlines() if (ROOT / name).is_file()}
-    COPY.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["git", "init", "--quiet"], cwd=COPY, check=True)
-    known = subprocess.run(["git", "ls-files"], cwd=COPY, capture_output=True, text=True, check=True).stdout
-    for name in set(known.splitlines()) - wanted:
-        (COPY / name).unlink(missing_ok=True)
-    for name in wanted:
-        (COPY / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, COPY / name)
-    subprocess.run(["git", "add", "--all"], cwd=COPY, check=True)
 
 
 def _provide(cache: Path) -> None:

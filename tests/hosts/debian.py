@@ -11,7 +11,7 @@ import sys
 from tests.hosts.say import saying
 
 PACKAGES = (
-    "podman", "crun", "mmdebstrap", "iptables", "netavark", "aardvark-dns", "uidmap", "iproute2", "python3-venv",
+    "podman", "crun", "mmdebstrap", "debian-archive-keyring", "iptables", "netavark", "aardvark-dns", "uidmap", "iproute2", "python3-venv",
 )
 
 
