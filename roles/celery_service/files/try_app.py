@@ -38,11 +38,9 @@ def refuse_detach(*_: object, **__: object) -> NoReturn:
     raise click.UsageError("remove --detach: systemd watches the process that it starts")
 
 
-def find_connections(app: Any) -> None:
-    """Import what talks to the broker and to the result backend. Raises what Celery raises if that is not installed."""
-    for connection in (app.connection_for_read(), app.connection_for_write()):
-        connection.transport  # a property that imports
-    app.backend
+def find_connections(app: Any) -> tuple[Any, ...]:
+    """Return what talks to the broker and to the result backend. Raises what Celery raises if it is not installed."""
+    return app.connection_for_read().transport, app.connection_for_write().transport, app.backend
 
 
 def refuse_early_acks(app: Any) -> None:
@@ -76,6 +74,8 @@ def replace_programs() -> None:
     from celery.worker import WorkController
 
     class TrialWorker(WorkController):
+        app: Any
+        pool_cls: Any
         exitcode = 0
 
         def __init__(self, queues: Any, exclude_queues: Any, include: Any, **options: Any) -> None:
@@ -93,7 +93,11 @@ def replace_programs() -> None:
             """Start nothing."""
 
     class TrialBeat(beat.Beat):
-        def start_scheduler(self) -> None:
+        app: Any
+        schedule: Any
+        scheduler_cls: Any
+
+        def start_scheduler(self) -> Any:
             """Make the scheduler and its entries, but do not schedule."""
             service = self.Service(app=self.app, scheduler_cls=self.scheduler_cls, schedule_filename=self.schedule)
             scheduler = service.get_scheduler(lazy=True)
@@ -101,10 +105,16 @@ def replace_programs() -> None:
                 scheduler.Entry(**dict(entry, name=name, app=self.app))
             find_connections(self.app)
 
-    worker.Worker, beat.Beat = TrialWorker, TrialBeat
-    worker_command.detach = beat_command.detached = refuse_detach
-    command.find_app = find_app
-    command.celery.commands = {name: command.celery.commands[name] for name in ("worker", "beat")}
+    tried = {name: command.celery.commands[name] for name in ("worker", "beat")}
+    for place, name, replacement in (
+        (worker, "Worker", TrialWorker),
+        (beat, "Beat", TrialBeat),
+        (worker_command, "detach", refuse_detach),
+        (beat_command, "detached", refuse_detach),
+        (command, "find_app", find_app),
+        (command.celery, "commands", tried),
+    ):
+        setattr(place, name, replacement)
 
 
 def main(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ Celery loads this module through its plugin group ``celery.commands``, so the ap
 ``NOTIFY_SOCKET`` in the environment it does nothing. The protocol is that of sd_notify(3) and sd_watchdog_enabled(3).
 
 The watchdog is fed by a thread of the operating system, also under gevent and eventlet. The main loop renews a stamp.
-When the stamp is old, the thread looks at what the main thread is in: a task, the shutdown and the broker's client are
+When the stamp is old, the thread looks at what the main thread is in: a task, the shutdown and a call to the broker are
 healthy; with anything else the main loop hangs, the thread stops feeding and systemd restarts the service.
 """
 
@@ -23,6 +23,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable, Iterator, MutableMapping, NamedTuple, Sequence
 
 import click
+from celery import signals
+from celery.bootsteps import StartStopStep
+from celery.worker import state as worker_state
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -30,16 +33,28 @@ if TYPE_CHECKING:
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 LONGEST_INTERVAL = 5.0
 DEFAULT_TIMEOUT = 60.0
+LONGEST_CALL = 1000.0  # the kernel gives an unanswered connection up after 924.6 s: tcp_retries2 in ip-sysctl
+
 STOPPING = "stopping, waits for running tasks"
-BLOCKING_CALLS = frozenset({"selectors", "socket", "ssl", "threading"})
-BROKER_CLIENTS = frozenset({"amqp", "kombu", "redis"})
+BROKER = "broker unreachable"
+SHUTDOWN = ("celery.apps.worker", "_handle_request")
+TASK = "celery.app.trace"
+RETRYING = "kombu.utils.functional"
+BLOCKING = frozenset({"selectors", "socket", "ssl", "threading"})
+WAITS = {
+    "amqp": BROKER,
+    "billiard.pool": "waiting for a free process",
+    "kombu": BROKER,
+    "redis": BROKER,
+    "redis.lock": "waiting for a lock",
+}
 
 
 class Service(NamedTuple):
     """What systemd started this process as.
 
-    ``address`` is the notification socket, ``timeout`` the watchdog's in seconds (0: there is none), ``pid`` the process
-    that notifies, ``environment`` the variables that systemd set for it.
+    ``address`` is the notification socket, ``timeout`` the watchdog's in seconds (0: there is none), ``pid`` the
+    process that notifies, ``environment`` the variables that systemd set for it.
     """
 
     address: str
@@ -76,23 +91,24 @@ def original(module: str, name: str) -> Any:
     return getattr(eventlet.original(module) if eventlet else import_module(module), name)
 
 
-def modules(frame: FrameType | None) -> Iterator[str]:
-    """Yield the names of the modules that ``frame`` is in, innermost first."""
+def calls(frame: FrameType | None) -> Iterator[tuple[str, str]]:
+    """Yield module and name of the functions that ``frame`` is in, innermost first."""
     while frame is not None:
-        yield frame.f_globals.get("__name__", "")
+        yield frame.f_globals.get("__name__", ""), frame.f_code.co_name
         frame = frame.f_back
 
 
-def excuse(stack: Sequence[str]) -> str:
-    """Say why a main loop is healthy though it is late, ``stack`` being the modules it is in; ``''`` if it hangs."""
-    if "celery.app.trace" in stack:
+def excuse(stack: Sequence[tuple[str, str]], late: float) -> str:
+    """Say why a main loop is healthy that is ``late`` seconds and in the ``calls`` of ``stack``; '' if it hangs."""
+    modules = [module for module, _ in stack]
+    if TASK in modules:
         return "busy with a task"
-    if "celery.apps.worker" in stack:
+    if SHUTDOWN in stack:
         return "stopping"
-    caller = next((name for name in stack if name not in BLOCKING_CALLS), "")
-    if caller == "redis.lock":
-        return "waits for a lock"
-    return "broker unreachable" if caller.partition(".")[0] in BROKER_CLIENTS else ""
+    caller = next((module for module in modules if module not in BLOCKING), "")
+    reason = WAITS.get(caller) or WAITS.get(caller.partition(".")[0], "")
+    answerable = late < LONGEST_CALL or RETRYING in modules
+    return reason if reason != BROKER or answerable else ""
 
 
 def clock(seconds: float) -> str:
@@ -132,11 +148,11 @@ class Watch:
         late = time.monotonic() - self.expected if self.loops else 0.0
         if late < self.patience:
             return self.state + self.work(), True
-        reason = excuse(tuple(modules(sys._current_frames().get(self.main))))
+        reason = excuse(tuple(calls(sys._current_frames().get(self.main))), late)
         return f"{reason or 'main loop hangs'} since {clock(time.time() - late)}{self.work()}", bool(reason)
 
     def tell(self, *assignments: str) -> None:
-        """Send systemd the status, the watchdog's food if the process is healthy, and ``assignments``."""
+        """Send systemd ``assignments``, the status, and the watchdog's food if the process is healthy."""
         status, healthy = self.report()
         notify(self.service.address, *assignments, f"STATUS={status}", *["WATCHDOG=1"] * healthy)
 
@@ -153,60 +169,59 @@ class Watch:
         original("_thread", "start_new_thread")(run, ())
 
 
-def connection_step(watch: Watch) -> type:
-    """Return a bootstep that enters into ``watch`` what becomes of the consumer's connection."""
-    from celery.bootsteps import StartStopStep
+class Connection(StartStopStep):
+    """The part of a worker's consumer that enters into ``watch`` what becomes of its connection to the broker."""
 
-    class Connection(StartStopStep):
-        requires = ("celery.worker.consumer:Connection",)
-        connected: object = None
+    requires = ("celery.worker.consumer:Connection",)
+    watch: Watch
+    connected: object = None
 
-        def start(self, consumer: Any) -> None:
-            """Renew by the main loop's timer, or where that is a thread by what the main loop calls in each pass."""
-            self.connected = connected = object()
-            green = getattr(consumer.pool, "is_green", False)
-            renew = watch.renew if consumer.hub or green else partial(consumer.call_soon, watch.renew)
+    def start(self, parent: Any) -> None:
+        """Renew by the main loop's timer, or where that is a thread by what the main loop calls in each pass."""
+        self.connected = connected = object()
+        timer_in_loop = parent.hub or getattr(parent.pool, "is_green", False)
+        renew = self.watch.renew if timer_in_loop else partial(parent.call_soon, self.watch.renew)
 
-            def tick() -> None:
-                if self.connected is connected:
-                    renew()
-                    consumer.timer.call_after(watch.interval, tick)
+        def tick() -> None:
+            if self.connected is connected:
+                renew()
+                parent.timer.call_after(self.watch.interval, tick)
 
-            watch.loop(f"connected to {consumer.connection.as_uri()}")
-            tick()
+        self.watch.loop(f"connected to {parent.connection.as_uri()}")
+        tick()
 
-        def stop(self, consumer: Any) -> None:
-            """Enter the loss of the connection."""
-            if self.connected:
-                self.connected = None
-                watch.wait("broker unreachable")
-
-        def close(self, consumer: Any) -> None:
-            """Enter the shutdown, also by remote control or for a restart by SIGHUP."""
+    def stop(self, parent: Any) -> None:
+        """Enter the loss of the connection."""
+        if self.connected:
             self.connected = None
-            watch.wait(STOPPING)
+            self.watch.wait(BROKER)
 
-    return Connection
+    def close(self, parent: Any) -> None:
+        """Enter the shutdown. Celery sends no signal when it is by remote control; after SIGHUP the process goes on."""
+        self.connected = None
+        self.watch.wait(STOPPING)
+        if worker_state.should_stop is None:
+            self.watch.tell("STOPPING=1")
+
+
+def worker_work() -> str:
+    """Return how much a worker has to do."""
+    running = len(worker_state.active_requests)
+    reserved = max(len(worker_state.reserved_requests) - running, 0)
+    return f"; {running} running, {reserved} reserved, {worker_state.all_total_count[0]} in total"
 
 
 def follow_worker(service: Service) -> None:
     """Notify for ``celery worker``."""
-    from celery import signals
-    from celery.worker import state
-
-    def work() -> str:
-        running = len(state.active_requests)
-        reserved = max(len(state.reserved_requests) - running, 0)
-        return f"; {running} running, {reserved} reserved, {state.all_total_count[0]} in total"
 
     def on_init(instance: Any, **_: Any) -> None:
-        watch = Watch(service, work)
+        Connection.watch = watch = Watch(service, worker_work)
+        instance.app.steps["consumer"].add(Connection)
 
         def on_stop(**_: Any) -> None:
             watch.wait(STOPPING)
             watch.tell("STOPPING=1")
 
-        instance.app.steps["consumer"].add(connection_step(watch))
         signals.worker_ready.connect(lambda **_: watch.tell("READY=1"), weak=False)
         signals.worker_shutting_down.connect(on_stop, weak=False)
         signals.worker_shutdown.connect(lambda **_: os.environ.update(service.environment), weak=False)
@@ -216,8 +231,7 @@ def follow_worker(service: Service) -> None:
 
 
 def follow_beat(service: Service) -> None:
-    """Notify for ``celery beat``, whatever its scheduler."""
-    from celery import signals
+    """Notify for ``celery beat``, whatever its scheduler, but not for a beat that a worker started."""
 
     def on_init(sender: Any, **_: Any) -> None:
         if os.getpid() != service.pid:
@@ -246,23 +260,21 @@ def follow_beat(service: Service) -> None:
 
 
 def follow_flower(service: Service) -> None:
-    """Notify for ``celery flower``: it imports the tasks, binds its port and starts its loop, in this order."""
-    from celery import signals
+    """Notify for ``celery flower``, which imports the tasks, binds its port and starts its loop, in this order."""
 
     def on_import(**_: Any) -> None:
         context = click.get_current_context(silent=True)
         if context is None or context.info_name != "flower":
             return
-        from tornado.ioloop import IOLoop, PeriodicCallback
-
-        watch = Watch(service, lambda: "")
+        ioloop: Any = sys.modules["tornado.ioloop"]
+        watch = Watch(service, str)
 
         def on_loop() -> None:
             watch.loop("listening")
             watch.tell("READY=1")
 
-        IOLoop.current().add_callback(on_loop)
-        PeriodicCallback(watch.renew, watch.interval * 1000).start()
+        ioloop.IOLoop.current().add_callback(on_loop)
+        ioloop.PeriodicCallback(watch.renew, watch.interval * 1000).start()
         watch.start()
 
     signals.import_modules.connect(on_import, weak=False)
@@ -272,8 +284,8 @@ def describe(service: Service | None) -> str:
     """Say in a sentence how this process notifies."""
     if service is None:
         return "NOTIFY_SOCKET is not set: this process tells systemd nothing."
-    watchdog = f"every {service.timeout:g} s at least" if service.timeout else "no watchdog"
-    return f"This process tells systemd its state through {service.address}; {watchdog}."
+    watchdog = f"within every {service.timeout:g} s" if service.timeout else "without a watchdog"
+    return f"This process tells systemd its state through {service.address}, {watchdog}."
 
 
 SERVICE = take_service(os.environ, os.getpid())
