@@ -11,7 +11,8 @@ import sys
 from tests.hosts.say import saying
 
 PACKAGES = (
-    "podman", "crun", "mmdebstrap", "debian-archive-keyring", "iptables", "netavark", "aardvark-dns", "uidmap", "iproute2", "python3-venv",
+    "podman", "crun", "netavark", "aardvark-dns", "iptables", "iproute2", "uidmap", "mmdebstrap", "debian-archive-keyring",
+    "python3-venv",
 )
 
 
