@@ -54,7 +54,7 @@ def test_a_diff_has_nothing_but_names_whatever_the_files_are(old: str, new: str)
         'A="1\n',
         'A-B="1"\n',
         ' A="1"\n',
-        "# x\\\nA=\n",
+        '# x\\\nA="1"\n',
         "\ufeff",
     ],
 )

@@ -231,6 +231,11 @@ def test_active_but_not_running_is_a_failure(run: Run, manager: Manager) -> None
     assert f"{W1} is not up: active (exited)" in run("units", units=wanted(W1))["msg"]
 
 
+def test_a_failed_restart_is_a_failure(run: Run, manager: Manager) -> None:
+    manager.running(W1, breaks=BROKEN)
+    assert f"{W1} is not up" in run("units", restart=[W1])["msg"]
+
+
 def test_a_failed_restart_does_not_keep_the_others_from_starting(run: Run, manager: Manager) -> None:
     manager.running(W1, breaks=BROKEN)
     manager.add(W2)
@@ -285,7 +290,7 @@ def test_a_stray_that_is_gone_is_no_change(run: Run, manager: Manager) -> None:
 
 
 def test_check_mode_predicts_and_changes_nothing(run: Run, manager: Manager, stamps: Path) -> None:
-    manager.running(W1, W2)
+    manager.running(W1, W2, NeedDaemonReload="yes")
     stray = manager.file(W2)
     stamp(stamps, W1, 10)
     before = manager.units
