@@ -53,4 +53,7 @@ options:
       unit:
         description: The systemd unit that has to be restarted when the content changes.
         type: str
+  _texts:
+    description: What is to be in O(files), as one JSON text. The action plugin sets it; a playbook cannot.
+    type: str
 """

@@ -70,6 +70,9 @@ options:
         description: Whether the virtual environment is complete, so that it can be checked and the app tried.
         type: bool
         default: true
+  _script:
+    description: The program that tries an app. The action plugin sets it; a playbook cannot.
+    type: str
 seealso:
   - module: stalk.celery.files
   - module: stalk.celery.units
