@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import lookup_loader
+from ansible.template import trust_as_template
 from ansible_collections.stalk.celery.plugins.module_utils._arguments import FILES
 
 _ONLY_HERE = ("template", "variables", "content")
@@ -50,9 +51,15 @@ def _text(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[str, A
 
 
 def _rendered(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
-    lookup = lookup_loader.get("ansible.builtin.template", loader=action._loader, templar=action._templar)
+    """The text of a template. The lookup C(template) would copy all variables of the host for each file."""
     try:
-        (text,) = lookup.run([file["template"]], variables=task_vars, template_vars=file["variables"] or {})
+        path = action._find_needle("templates", file["template"])
+        roots = [os.path.join(root, "templates") for root in task_vars.get("ansible_search_path", [])]
+        templar = action._templar.copy_with_new_env(
+            searchpath=[os.path.dirname(path), *roots],
+            available_variables={**task_vars, **(file["variables"] or {})},
+        )
+        template = trust_as_template(action._loader.get_text_file_contents(path))
+        return str(templar.template(template, escape_backslashes=False))
     except AnsibleError as error:
         raise AnsibleActionFail(f"The template {file['template']!r} of {file['path']} cannot be rendered.") from error
-    return str(text)

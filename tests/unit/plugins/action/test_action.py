@@ -23,8 +23,8 @@ MARK = "# Managed by stalk.celery: live/worker/w1.\n"
 SECRETS = ("hunter2", "c2VjcmV0", "SGVsbG8", "inline-secret", "foreign-secret")
 TEMPLATES = {
     "environment.j2": MARK + '{% for name, value in own.items() %}\n{{ name }}="{{ value }}"\n{% endfor %}\n',
-    "part.j2": "part {{ own }}\n",
-    "whole.j2": MARK + "{{ own }} {{ shared }}\n{% include 'part.j2' %} ä\n",
+    "below/part.j2": "part {{ own }}\n",
+    "beside/whole.j2": MARK + "{{ own }} {{ shared }}\n{% include 'below/part.j2' %} ä\n",
     "expression.j2": "{{ own }}",
     "broken.j2": "{{ nobody_set_this }}",
 }
@@ -43,9 +43,10 @@ class Done:
     def __init__(self, directory: Path, tasks: dict[str, dict[str, Any]], *options: str, **variables: Any) -> None:
         self.directory = directory
         (directory / "sitecustomize.py").write_text(WRITE_DOWN_EVERY_CALL_OF_SYSLOG)
-        (directory / "templates").mkdir()
         for name, text in TEMPLATES.items():
-            (directory / "templates" / name).write_text(text, encoding="utf-8")
+            path = directory / "templates" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
         play = {
             "hosts": "localhost",
             "connection": "local",
@@ -134,12 +135,14 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Templates and options, good ones and bad ones."""
     here = tmp_path_factory.mktemp("templates")
     tasks = {
-        "whole": write(here, "whole", template="whole.j2", variables={"own": "{{ shared }}-1", "shared": "mine"}),
+        "whole": write(
+            here, "whole", template="beside/whole.j2", variables={"own": "{{ shared }}-1", "shared": "mine"}
+        ),
         "expression": write(here, "expression", template="expression.j2", variables={"own": f"{MARK}[1, 2]\n"}),
         "absent": write(here, "bad", template="absent.j2"),
         "broken": write(here, "bad", template="broken.j2"),
         "neither": write(here, "bad"),
-        "both": write(here, "bad", template="whole.j2", content=MARK),
+        "both": write(here, "bad", template="beside/whole.j2", content=MARK),
         "unknown": write(here, "bad", content=MARK, templates="whole.j2"),
     }
     return Done(here, tasks, shared="ours")
@@ -156,7 +159,7 @@ def test_a_template_that_is_one_expression_stays_text(templates: Done) -> None:
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        ("absent", "could not be found"),
+        ("absent", "Could not find or access"),
         ("broken", "'nobody_set_this' is undefined"),
         ("neither", "neither 'template' nor 'content' is set"),
         ("both", "mutually exclusive"),
