@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.fleet import Service, environ, files, on_host, queues, services, whoami_of
-from tests.playbook import Inventory, play, site
+from tests.inventory import Inventory
+from tests.runs import DEPLOY, changes, converged
 
 FOREIGN = "/etc/systemd/system/celery-live-mine.service"
 FOREIGN_UNIT = "[Service]\nExecStart=/usr/bin/sleep infinity\n"
@@ -49,7 +50,7 @@ def test_a_limit_to_one_environment_leaves_the_other_untouched(inventory: Invent
     set_mark(inventory, "uat", "first")
     before = files_of("app1", "uat"), running("app1", "uat"), files("app2"), running("app2", "uat")
     live = running("app1", "live")
-    site("-l", "live", inventory=inventory)
+    converged("-l", "live", inventory=inventory)
     assert (files_of("app1", "uat"), running("app1", "uat"), files("app2"), running("app2", "uat")) == before
     assert environ(service("app1", "celery-live-w1"))["MARK"] == "first"
     assert live.keys() == running("app1", "live").keys()
@@ -59,7 +60,7 @@ def test_a_limit_to_one_environment_leaves_the_other_untouched(inventory: Invent
 def test_a_limit_to_a_host_means_all_of_its_environments(inventory: Inventory) -> None:
     """The limit names no environment, so it narrows the hosts only."""
     live, elsewhere = running("app1", "live"), running("app2", "uat")
-    site("-l", "app1", inventory=inventory)
+    converged("-l", "app1", inventory=inventory)
     assert environ(service("app1", "celery-uat-w1"))["MARK"] == "first"
     assert running("app1", "live") == live
     assert running("app2", "uat") == elsewhere
@@ -69,7 +70,7 @@ def test_a_limit_to_a_host_means_all_of_its_environments(inventory: Inventory) -
 def test_a_limit_may_be_a_pattern(inventory: Inventory, limit: str) -> None:
     """Exclusions and intersections narrow the hosts of the environment that is named."""
     before = files("app1"), running("app1", "live"), running("app1", "uat")
-    site("-l", limit, inventory=inventory)
+    converged("-l", limit, inventory=inventory)
     assert environ(service("app2", "celery-uat-w1"))["MARK"] == "first"
     assert (files("app1"), running("app1", "live"), running("app1", "uat")) == before
 
@@ -80,7 +81,7 @@ def test_only_what_changed_is_restarted(inventory: Inventory) -> None:
     content["workers"][1]["concurrency"] = 2
     inventory.write("live", content)
     before = running("app1", "live"), running("app1", "uat")
-    site(inventory=inventory)
+    converged(inventory=inventory)
     after = running("app1", "live"), running("app1", "uat")
     assert {unit for unit in before[0] if before[0][unit] != after[0][unit]} == {"celery-live-w2.service"}
     assert before[1] == after[1]
@@ -95,7 +96,7 @@ def test_a_renamed_worker_replaces_the_old_one(inventory: Inventory) -> None:
     content = inventory.environment("live")
     content["workers"][1]["name"] = "imports"
     inventory.write("live", content)
-    site("-l", "live", inventory=inventory)
+    converged("-l", "live", inventory=inventory)
     after = running("app1", "live")
     assert after.keys() - before[0].keys() == {"celery-live-imports.service"}
     assert before[0].keys() - after.keys() == {"celery-live-w2.service"}
@@ -112,7 +113,7 @@ def test_a_removed_worker_is_stopped_and_its_files_go(inventory: Inventory) -> N
     del content["workers"][1]
     inventory.write("live", content)
     before = running("app1", "live"), running("app1", "uat"), files_of("app1", "uat")
-    site("-l", "live", inventory=inventory)
+    converged("-l", "live", inventory=inventory)
     after = running("app1", "live")
     assert before[0].keys() - after.keys() == {"celery-live-imports.service"}
     assert all(after[unit] == before[0][unit] for unit in after)
@@ -124,9 +125,9 @@ def test_a_removed_worker_is_stopped_and_its_files_go(inventory: Inventory) -> N
 def test_a_host_that_is_added_to_the_group_works_its_queues(inventory: Inventory) -> None:
     """One more line in the inventory is all it takes, and the other hosts notice nothing."""
     inventory.add_host("live", "app2")
-    play("tests/project/deploy.yml", "-l", "app2", inventory=inventory)
+    converged("-l", "app2", playbook=DEPLOY, inventory=inventory)
     before = files("app1"), running("app1", "live"), running("app1", "uat"), running("app2", "uat")
-    site("-l", "live:!app1", inventory=inventory)
+    converged("-l", "live:!app1", inventory=inventory)
     assert (files("app1"), running("app1", "live"), running("app1", "uat"), running("app2", "uat")) == before
     reports = whoami_of(service("app1", "celery-live-w1"), "celery", ["w1@app1", "w1@app2"])
     assert {node: report["user"] for node, report in reports.items()} == {"w1@app1": "live", "w1@app2": "live"}
@@ -134,4 +135,4 @@ def test_a_host_that_is_added_to_the_group_works_its_queues(inventory: Inventory
 
 def test_after_all_this_a_run_changes_nothing(inventory: Inventory) -> None:
     """Every step left the hosts as the inventory wants them."""
-    assert set(site(inventory=inventory).changed().values()) == {0}
+    assert set(changes(converged(inventory=inventory)).values()) == {0}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fleet import files, on_host
-from tests.playbook import site
+from tests.runs import converged
 
 UNITS = {
     "app1": ["live-w1", "live-w2", "live-beat", "uat-w1", "uat-beat", "debug-w1"],
@@ -31,7 +31,7 @@ def before() -> dict[str, str]:
 def output(before: dict[str, str]) -> str:
     """Run the playbook in check mode, after the state was recorded."""
     assert before
-    return site("--check", "--diff").output
+    return converged("--check", "--diff")
 
 
 @pytest.mark.parametrize("path", sorted(set(PREDICTED)))

@@ -1,32 +1,15 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run playbooks from a test, on the inventory of its scenario or on a changed copy of it."""
+"""The inventory of a scenario, and copies of it that a test changes."""
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-ROOT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run of a playbook printed, and its exit status."""
-
-    status: int
-    output: str
-
-    def changed(self) -> dict[str, int]:
-        """Return the number of changed tasks of each host, from the recap."""
-        return {host: int(count) for host, count in re.findall(r"^(\S+)\s+:.*changed=(\d+)", self.output, re.MULTILINE)}
 
 
 class Inventory:
@@ -64,19 +47,3 @@ class Inventory:
 def scenario_inventory() -> Path:
     """Return the inventory of the running scenario."""
     return Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "inventory"
-
-
-def play(path: str, *arguments: str, inventory: Inventory | None = None, fails: bool = False) -> Run:
-    """Run a playbook of this repository; it must succeed, or fail if a test says so."""
-    source = inventory.directory if inventory else scenario_inventory()
-    command = ["ansible-playbook", str(ROOT / path), "--inventory", str(source), *arguments]
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache/collections")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    run = Run(done.returncode, done.stdout + done.stderr)
-    assert (run.status != 0) == fails, run.output
-    return run
-
-
-def site(*arguments: str, inventory: Inventory | None = None, fails: bool = False) -> Run:
-    """Run playbooks/site.yml."""
-    return play("playbooks/site.yml", *arguments, inventory=inventory, fails=fails)
