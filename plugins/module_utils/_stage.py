@@ -12,14 +12,14 @@ import shutil
 import tempfile
 from typing import Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _systemctl, _trial
+from ansible_collections.stalk.celery.plugins.module_utils import _trial
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial
 
 TRANSIENT_UNITS = "/run/systemd/system"
 
 
-def verify(texts: Mapping[str, str]) -> dict[str, list[str]]:
+def verify(systemd: Systemd, texts: Mapping[str, str]) -> dict[str, list[str]]:
     """What systemd has against the unit files C(texts), by name of the unit."""
     if not texts:
         return {}
@@ -27,8 +27,7 @@ def verify(texts: Mapping[str, str]) -> dict[str, list[str]]:
         paths = [os.path.join(directory, name) for name in texts]
         for path, text in zip(paths, texts.values()):
             _create(path, text.encode(), 0o644)
-        answer = _systemctl.run(["systemd-analyze", "verify", "--man=no", *paths], 60)
-        return _trial.complaints(answer.errors, directory, texts)
+        return _trial.complaints(systemd.verify(paths), directory, texts)
 
 
 def carry_out(systemd: Systemd, trials: Sequence[Trial], script: str) -> dict[str, list[str]]:

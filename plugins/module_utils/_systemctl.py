@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
-from dataclasses import dataclass
-from typing import Iterable, Sequence
+from typing import Callable, Iterable, Sequence, Tuple
 
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
+
+Run = Callable[..., Tuple[int, str, str]]
 
 UNIT_DIRECTORIES = (
     "/etc/systemd/system",
@@ -39,26 +39,21 @@ PROPERTIES = (
 )
 _JOURNAL_LINES = 30
 _PATIENCE = 60
+_LATE = 124
 
 
 class SystemdError(Exception):
     """A command of systemd failed; the text is what it said."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a command gave back; C(late) when the time was over before it ended."""
-
-    code: int
-    output: str
-    errors: str
-    late: bool = False
-
-
 class Systemd:
-    """The manager of this host. All calls together wait C(timeout) seconds for jobs."""
+    """The manager of this host, called by C(run), which is AnsibleModule.run_command.
 
-    def __init__(self, timeout: float) -> None:
+    All calls together wait C(timeout) seconds for jobs.
+    """
+
+    def __init__(self, run: Run, timeout: float) -> None:
+        self._run = run
         self._deadline = time.monotonic() + timeout
         self._since = int(time.time())
 
@@ -95,7 +90,8 @@ class Systemd:
         """Start, stop or restart C(names) in parallel and wait for all of them; False if the time is over before."""
         if not names:
             return True
-        return not run(["systemctl", verb, "--", *names], max(1.0, self._deadline - time.monotonic())).late
+        code, _output, _errors = self._call(self._deadline - time.monotonic(), "systemctl", verb, "--", *names)
+        return code != _LATE
 
     def journal(self, unit: Unit) -> str:
         """The last lines of the journal about the latest start of C(unit)."""
@@ -106,36 +102,32 @@ class Systemd:
             else [f"--unit={unit.name}", f"--since=@{self._since}"]
         )
         options = ["--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
-        run(["journalctl", "--sync"], _PATIENCE)
-        return run(["journalctl", *options, *this_start], _PATIENCE).output
+        self._call(_PATIENCE, "journalctl", "--sync")
+        _code, output, _errors = self._call(_PATIENCE, "journalctl", *options, *this_start)
+        return output
+
+    def version(self) -> str:
+        """What C(systemctl --version) prints."""
+        return self._must("--version")
+
+    def verify(self, paths: Sequence[str]) -> str:
+        """What C(systemd-analyze verify) has against the unit files C(paths)."""
+        _code, _output, errors = self._call(_PATIENCE, "systemd-analyze", "verify", "--man=no", *paths)
+        return errors
 
     def _must(self, *arguments: str) -> str:
-        answer = run(["systemctl", *arguments], _PATIENCE)
-        if answer.code or answer.late:
-            said = answer.errors.strip() or "no answer in time"
+        code, output, errors = self._call(_PATIENCE, "systemctl", *arguments)
+        if code:
+            said = errors.strip() or "no answer in time"
             raise SystemdError(f"'systemctl {' '.join(arguments)}' failed: {said}")
-        return answer.output
+        return output
 
-
-def run(command: list[str], timeout: float) -> Answer:
-    """Run C(command) for at most C(timeout) seconds, in English. Raises SystemdError if there is no such command."""
-    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environment,
-            timeout=timeout,
-            check=False,
+    def _call(self, seconds: float, *command: str) -> tuple[int, str, str]:
+        return self._run(
+            ["timeout", str(max(1, round(seconds))), *command],
+            environ_update={"LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""},
+            errors="surrogate_then_replace",
         )
-    except FileNotFoundError as error:
-        raise SystemdError(f"This host has no {command[0]}, so it does not run systemd.") from error
-    except subprocess.TimeoutExpired:
-        return Answer(1, "", "", late=True)
-    return Answer(done.returncode, done.stdout, done.stderr)
 
 
 def unit_file_exists(name: str) -> bool:

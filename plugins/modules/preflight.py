@@ -140,7 +140,6 @@ from ansible_collections.stalk.celery.plugins.module_utils import (
     _files,
     _services,
     _stage,
-    _systemctl,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
@@ -153,7 +152,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     """What the module returns. Raises ValueError for options that contradict themselves."""
     files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
     services = _arguments.services(module.params["services"])
-    problems = host_problems()
+    systemd = Systemd(module.run_command, _PATIENCE)
+    problems = host_problems(systemd)
     if problems:
         return {"problems": problems, "tried": []}
     found = _disk.look_at(file.path for file in files)
@@ -169,15 +169,14 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         return {"problems": problems, "tried": []}
     changed = _files.plan(files, found).restart
     new = [service for service in services if service.tried and not missing[service] and service.unit in changed]
-    troubles, tried = try_out(new, files, module.params["_script"] or "")
+    troubles, tried = try_out(systemd, new, files, module.params["_script"] or "")
     return {"problems": [*problems, *_services.told(missing), *_services.told(troubles)], "tried": tried}
 
 
-def host_problems() -> list[str]:
+def host_problems(systemd: Systemd) -> list[str]:
     """Why no service can run on this host."""
     runs_systemd = os.path.isdir(_stage.TRANSIENT_UNITS)
-    version = _systemctl.run(["systemctl", "--version"], 30).output if runs_systemd else ""
-    return _services.host_problems(os.geteuid(), runs_systemd, version)
+    return _services.host_problems(os.geteuid(), runs_systemd, systemd.version() if runs_systemd else "")
 
 
 def surroundings(service: Service) -> Surroundings:
@@ -193,10 +192,10 @@ def surroundings(service: Service) -> Surroundings:
 
 
 def try_out(
-    services: Sequence[Service], files: Sequence[_files.File], script: str
+    systemd: Systemd, services: Sequence[Service], files: Sequence[_files.File], script: str
 ) -> tuple[dict[Service, list[str]], list[str]]:
     """Try the C(services) with their new C(files); returns the problems of each and the units that were run."""
-    rejected = _stage.verify({service.unit: unit_text(service, files) for service in services})
+    rejected = _stage.verify(systemd, {service.unit: unit_text(service, files) for service in services})
     trials = [
         Trial(
             service=service,
@@ -207,7 +206,7 @@ def try_out(
         for service in services
         if service.unit not in rejected
     ]
-    failures = _stage.carry_out(Systemd(_PATIENCE), [trial for trial in trials if trial.unit], script)
+    failures = _stage.carry_out(systemd, [trial for trial in trials if trial.unit], script)
     problems = {**rejected, **failures}
     return {service: problems.get(service.unit, []) for service in services}, list(failures)
 

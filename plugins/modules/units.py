@@ -277,7 +277,7 @@ def main() -> None:
     )
     try:
         result = converge(
-            Systemd(module.params["timeout"]),
+            Systemd(module.run_command, module.params["timeout"]),
             [
                 Request(_arguments.unit_name(unit["name"]), unit["state"] == "started", unit["enabled"])
                 for unit in module.params["units"]

@@ -92,6 +92,10 @@ class Manager:
         path.write_text(text)
         return str(path)
 
+    def program(self, name: str) -> Path:
+        """The file of a fake program."""
+        return self._directory / name
+
     def refuse(self, verb: str) -> None:
         """Let a verb fail from now on."""
         (self._directory / f"no-{verb}").touch()

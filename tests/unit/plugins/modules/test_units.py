@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -340,8 +341,11 @@ def test_a_name_that_is_no_unit(run: Run, manager: Manager, name: str) -> None:
 
 
 def test_without_systemctl(run: Run, manager: Manager, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    assert run("units", units=wanted(W1))["msg"] == "This host has no systemctl, so it does not run systemd."
+    systemctl = manager.program("systemctl")
+    systemctl.unlink()
+    (systemctl.parent / "timeout").symlink_to(shutil.which("timeout") or "")
+    monkeypatch.setenv("PATH", str(systemctl.parent))
+    assert "failed to run command 'systemctl'" in run("units", units=wanted(W1))["msg"]
 
 
 def test_nothing_to_do(run: Run, manager: Manager) -> None:
