@@ -39,7 +39,7 @@ STOPPING = "stopping, waits for running tasks"
 BROKER = "broker unreachable"
 SHUTDOWN = ("celery.apps.worker", "_handle_request")
 TASK = "celery.app.trace"
-RETRYING = "kombu.utils.functional"
+CONNECTING = ("kombu.utils.functional", "retry_over_time")
 BLOCKING = frozenset({"selectors", "socket", "ssl", "threading"})
 WAITS = {
     "amqp": BROKER,
@@ -105,10 +105,11 @@ def excuse(stack: Sequence[tuple[str, str]], late: float) -> str:
         return "busy with a task"
     if SHUTDOWN in stack:
         return "stopping"
+    if CONNECTING in stack:
+        return BROKER
     caller = next((module for module in modules if module not in BLOCKING), "")
     reason = WAITS.get(caller) or WAITS.get(caller.partition(".")[0], "")
-    answerable = late < LONGEST_CALL or RETRYING in modules
-    return reason if reason != BROKER or answerable else ""
+    return "" if reason == BROKER and late > LONGEST_CALL else reason
 
 
 def clock(seconds: float) -> str:

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A Celery application whose broker goes away when a file does, and which does what its environment says."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, signals
+from kombu.transport import TRANSPORT_ALIASES, memory
+from kombu.utils import functional
+
+DIRECTORY = Path(os.environ["SAMPLE_DIRECTORY"])
+AWAY = DIRECTORY / "away"
+
+
+class Transport(memory.Transport):
+    """A broker in the process itself, which refuses and drops connections while the file AWAY exists."""
+
+    connection_errors = (ConnectionError,)
+
+    def establish_connection(self) -> Any:
+        if AWAY.exists():
+            raise ConnectionRefusedError
+        return super().establish_connection()
+
+    def drain_events(self, connection: Any, timeout: float | None = None, **_: Any) -> Any:
+        if AWAY.exists():
+            raise ConnectionResetError
+        return super().drain_events(connection, timeout=0.1)
+
+
+def sleep_shortly(seconds: float) -> None:
+    """Let Celery, which tries to connect every few seconds, do so sooner."""
+    time.sleep(seconds / 20)
+
+
+functional.__dict__["sleep"] = sleep_shortly
+TRANSPORT_ALIASES["sample"] = "sample:Transport"
+app = Celery("sample", broker="sample://user:secret@broker.example//")
+app.conf.update(
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"polling_interval": 0.05},
+    beat_max_loop_interval=int(os.environ.get("MAX_INTERVAL", "1")),
+)
+
+
+@app.task
+def nap(seconds: float) -> None:
+    """Wait."""
+    time.sleep(seconds)
+
+
+@app.task
+def spin(seconds: float) -> None:
+    """Leave no time to anybody else in the thread."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+@app.task
+def write_environment() -> None:
+    """Write down what a program that a task starts would inherit."""
+    (DIRECTORY / "environment").write_text(json.dumps(dict(os.environ)))
+
+
+@signals.worker_ready.connect(weak=False)
+def begin(sender: Any, **_: Any) -> None:
+    """Send the tasks in TASKS, then freeze the main loop for FREEZE seconds."""
+    for name, *arguments in json.loads(os.environ.get("TASKS", "[]")):
+        app.tasks[f"sample.{name}"].delay(*arguments)
+    if "FREEZE" in os.environ:
+        sender.call_soon(freeze, float(os.environ["FREEZE"]))
+
+
+def freeze(seconds: float) -> None:
+    """Hang."""
+    spin.run(seconds)

@@ -1,0 +1,136 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""try_app: what it says of a command line and an application that would not start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.stalk.celery.tests.unit.roles.celery_service.trial import SCRIPT, Trial, attempt
+
+APP = "from celery import Celery\napp = Celery('proj', broker='memory://')\n"
+DJANGO = APP + "app.config_from_object('django.conf:settings', namespace='CELERY')\napp.autodiscover_tasks()\n"
+TASK = APP + "@app.task({})\ndef work(): pass\n"
+BROKEN_ENTRY = "app.conf.beat_schedule = {'tick': {'tsk': 'proj.tick'}}\n"
+TRACE = """
+from celery import signals
+for name in ('celeryd_init', 'worker_init', 'worker_ready', 'beat_init'):
+    getattr(signals, name).connect(lambda **_: open('trace', 'w'), weak=False)
+"""
+
+Try = Callable[..., Trial]
+
+
+def write(directory: Path, modules: dict[str, str]) -> None:
+    for name, text in modules.items():
+        path = directory / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.fixture
+def try_app(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Try:
+    """Return a function that writes modules into the working directory and tries ``celery <arguments>`` there."""
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+
+    def run(modules: dict[str, str], arguments: str, **variables: str) -> Trial:
+        write(tmp_path, modules)
+        return attempt(tmp_path, arguments.split(), variables, tmp_path_factory.mktemp("trial") / "output")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("app", "arguments"),
+    [
+        pytest.param(APP, "worker --hostname=w1@%h --pool=threads -c 8 -Q high,low", id="worker"),
+        pytest.param(APP, "worker --autoscale=10,2 --statedb=state --pidfile=pid", id="worker with options"),
+        pytest.param(APP, "beat --schedule=schedule --pidfile=pid", id="beat"),
+        pytest.param(APP, "multi start w1@%h --pidfile=pid --logfile=log --pool=solo", id="multi"),
+        pytest.param(TASK.format("acks_late=True"), "worker", id="late acknowledgement"),
+    ],
+)
+def test_what_would_start_is_accepted_and_leaves_no_trace(
+    try_app: Try, tmp_path: Path, app: str, arguments: str
+) -> None:
+    assert try_app({"proj": app + TRACE}, f"--app=proj {arguments}", REMAP_SIGTERM="").status == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["proj.py"]
+
+
+@pytest.mark.parametrize(
+    ("modules", "arguments", "reason"),
+    [
+        pytest.param({}, "worker", "The module proj was not found", id="module"),
+        pytest.param({"proj": APP + "1 / 0\n"}, "worker", "ZeroDivisionError: division by zero", id="error"),
+        pytest.param({"proj": "import absent\n"}, "worker", "No module named 'absent'", id="import"),
+        pytest.param({"proj": APP}, "worker --concurency=8", "--concurency", id="unknown option"),
+        pytest.param({"proj": APP}, "worker --concurrency=many", "'many'", id="concurrency"),
+        pytest.param({"proj": APP}, "worker --pool=rocket", "'rocket' is not one of", id="unknown pool"),
+        pytest.param(
+            {"proj": APP, "gevent/__init__": "raise ModuleNotFoundError('gevent is not installed')"},
+            "worker --pool=gevent",
+            "gevent is not installed",
+            id="gevent",
+        ),
+        pytest.param({"proj": APP}, "worker --include=absent", "No module named 'absent'", id="include"),
+        pytest.param(
+            {"proj": APP + "app.conf.imports = ['tasks']\n", "tasks": "1 / 0\n"},
+            "worker",
+            "ZeroDivisionError: division by zero",
+            id="imports",
+        ),
+        pytest.param(
+            {"proj": APP + "app.autodiscover_tasks(['shop'])\n", "shop/__init__": "", "shop/tasks": "import absent\n"},
+            "beat",
+            "No module named 'absent'",
+            id="discovered tasks",
+        ),
+        pytest.param({"proj": DJANGO}, "worker", "DJANGO_SETTINGS_MODULE", id="Django"),
+        pytest.param({"proj": APP.replace("memory:", "sqs:")}, "worker", "No module named 'boto", id="broker"),
+        pytest.param({"proj": APP + "app.conf.result_backend = 'mongodb://host'\n"}, "beat", "pymongo", id="results"),
+        pytest.param({"proj": APP}, "beat --scheduler=absent.Scheduler", "No module named 'absent'", id="scheduler"),
+        pytest.param({"proj": APP + BROKEN_ENTRY}, "beat", "'tsk'", id="entry of beat"),
+        pytest.param({"proj": APP}, "worker --detach", "remove --detach", id="worker in the background"),
+        pytest.param({"proj": APP}, "beat --detach", "remove --detach", id="beat in the background"),
+        pytest.param({"proj": APP}, "purge --force", "No such command 'purge'", id="another command"),
+    ],
+)
+def test_what_would_not_start_is_refused_with_the_reason(
+    try_app: Try, modules: dict[str, str], arguments: str, reason: str
+) -> None:
+    trial = try_app(modules, f"--app=proj {arguments}")
+    assert trial.status not in {0, None}
+    assert reason in trial.output
+
+
+def test_an_attribute_that_is_missing_is_not_called_a_module(try_app: Try) -> None:
+    assert "Module 'proj' has no attribute 'live'" in try_app({"proj": APP}, "--app=proj:live worker").output
+
+
+def test_a_soft_stop_is_refused_where_it_would_lose_tasks(try_app: Try) -> None:
+    trial = try_app({"proj": TASK.format("")}, "--app=proj worker", REMAP_SIGTERM="SIGQUIT")
+    assert trial.status == 2
+    assert "acknowledged early: proj.work" in trial.output
+
+
+@pytest.mark.parametrize(
+    ("app", "arguments", "status", "error"),
+    [
+        pytest.param(APP, "worker --pool=gevent", 0, "", id="accepted"),
+        pytest.param("import try_app\n", "worker", 2, "No module named 'try_app'", id="modules beside the script"),
+    ],
+)
+def test_the_script_stands_alone(tmp_path: Path, app: str, arguments: str, status: int, error: str) -> None:
+    write(tmp_path, {"proj": app})
+    command = [sys.executable, str(SCRIPT), "--app=proj", *arguments.split()]
+    environment = {**os.environ, "PYTHONPATH": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert error in done.stderr

@@ -1,0 +1,92 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""celery_systemd in real processes of Celery, with a broker inside of the process."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from ansible_collections.stalk.celery.tests.unit.roles.celery_service.conftest import Start
+from ansible_collections.stalk.celery.tests.unit.roles.celery_service.systemd import TIMEOUT
+
+WORKER = ("worker", "--concurrency=1", "--without-gossip", "--without-mingle", "--without-heartbeat")
+BROKER = "sample://user:**@broker.example//"
+
+
+def statuses(assignments: list[str]) -> list[str]:
+    return [assignment for assignment in assignments if assignment.startswith("STATUS=")]
+
+
+def test_a_worker_says_what_it_does_from_its_start_to_its_end(start: Start, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.touch()
+    unit = start(*WORKER, "--pool=threads", TASKS='[["nap", 4], ["nap", 0]]')
+    starting = unit.wait_for("STATUS=broker unreachable since ")
+    assert "READY=1" not in starting
+    away.unlink()
+    assert f"STATUS=connected to {BROKER}; 0 running, 0 reserved, 0 in total" in unit.wait_for("READY=1")
+    unit.wait_for("; 1 running, 1 reserved, 1 in total")
+
+    away.touch()
+    unit.wait_for("STATUS=broker unreachable since ")
+    unreachable = unit.collect(TIMEOUT)
+    assert unreachable.count("WATCHDOG=1") == len(statuses(unreachable)) >= 3
+    assert statuses(unreachable)[-1].endswith("; 1 running, 0 reserved, 1 in total")
+
+    away.unlink()
+    unit.wait_for(f"STATUS=connected to {BROKER}; 1 running")
+    unit.process.send_signal(signal.SIGTERM)
+    unit.wait_for("STOPPING=1")
+    stopping = unit.collect(TIMEOUT)
+    assert stopping.count("WATCHDOG=1") == len(statuses(stopping)) >= 1
+    assert statuses(stopping)[0].startswith("STATUS=stopping, waits for running tasks since ")
+    assert statuses(stopping)[0].endswith("; 1 running, 0 reserved, 1 in total")
+    assert unit.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("pool", ["threads", "gevent"])
+def test_a_frozen_main_loop_is_not_fed_and_leaves_its_traceback(start: Start, pool: str) -> None:
+    unit = start(*WORKER, f"--pool={pool}", FREEZE="60")
+    unit.wait_for("STATUS=main loop hangs since ")
+    assert "WATCHDOG=1" not in unit.collect(TIMEOUT / 2)
+    unit.process.send_signal(signal.SIGABRT)
+    assert unit.process.wait(20) == -signal.SIGABRT
+    assert " in freeze\n" in unit.journal.read_text()
+
+
+@pytest.mark.parametrize("pool", ["solo", "gevent"])
+def test_a_task_that_keeps_the_main_loop_busy_is_no_hang(start: Start, pool: str) -> None:
+    unit = start(*WORKER, f"--pool={pool}", TASKS='[["spin", 2]]')
+    busy = unit.wait_for("STATUS=busy with a task since ") + unit.wait_for(f"STATUS=connected to {BROKER}; 0 running")
+    assert busy.count("WATCHDOG=1") == len(statuses(busy))
+
+
+def test_a_pool_without_a_free_process_is_no_hang(start: Start) -> None:
+    unit = start(*WORKER, "--pool=prefork", TASKS='[["nap", 2], ["nap", 0]]')
+    busy = unit.wait_for("STATUS=waiting for a free process since ") + unit.wait_for("; 0 running, 0 reserved, 2 in")
+    assert busy.count("WATCHDOG=1") == len(statuses(busy))
+
+
+def test_a_restart_by_sighup_goes_on_notifying_though_tasks_inherit_nothing(start: Start, tmp_path: Path) -> None:
+    unit = start(*WORKER, "--pool=prefork", TASKS='[["write_environment"], ["nap", 1]]')
+    unit.wait_for("; 1 running")
+    environment = json.loads((tmp_path / "environment").read_text())
+    assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & set(environment)
+    unit.process.send_signal(signal.SIGHUP)
+    again = unit.wait_for("READY=1")
+    assert "STOPPING=1" not in again
+    assert unit.collect(TIMEOUT / 2).count("WATCHDOG=1") >= 1
+
+
+def test_beat_is_ready_when_it_schedules_and_may_pause_longer_than_the_watchdog(start: Start, tmp_path: Path) -> None:
+    unit = start("beat", f"--schedule={tmp_path}/schedule", MAX_INTERVAL="300")
+    assert "STATUS=scheduling; 0 sent" in unit.wait_for("READY=1")
+    fed = unit.collect(TIMEOUT)
+    assert fed.count("WATCHDOG=1") == len(statuses(fed)) >= 3
+    unit.process.send_signal(signal.SIGTERM)
+    assert unit.process.wait(20) == 0

@@ -1,0 +1,51 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs try_app in processes that have imported Celery already, since that takes longer than everything else."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+SCRIPT = Path(__file__).parents[4] / "roles/celery_service/files/try_app.py"
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["celery.bin.celery", "celery.apps.worker", "celery.apps.beat"])
+
+
+class Trial(NamedTuple):
+    """Exit status and output of both kinds."""
+
+    status: int | None
+    output: str
+
+
+def attempt(directory: Path, arguments: Sequence[str], variables: Mapping[str, str], output: Path) -> Trial:
+    """Try ``celery <arguments>`` in ``directory``, from which Python imports too."""
+    process = CONTEXT.Process(target=_attempt, args=(directory, arguments, variables, output))
+    process.start()
+    process.join()
+    return Trial(process.exitcode, output.read_text())
+
+
+def _attempt(directory: Path, arguments: Sequence[str], variables: Mapping[str, str], output: Path) -> None:
+    os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT), 1)
+    os.dup2(1, 2)
+    os.chdir(directory)
+    os.environ.update(variables)
+    sys.path.insert(0, str(directory))
+    sys.dont_write_bytecode = True
+    spec = importlib.util.spec_from_file_location("try_app", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    status = module.main(list(arguments))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
