@@ -125,7 +125,7 @@ class Systemd:
     def _call(self, seconds: float, *command: str) -> tuple[int, str, str]:
         return self._run(
             ["timeout", str(max(1, round(seconds))), *command],
-            environ_update={"LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""},
+            environ_update={"LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_LOG_COLOR": "0", "SYSTEMD_PAGER": ""},
             errors="surrogate_then_replace",
         )
 

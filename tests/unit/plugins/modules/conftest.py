@@ -150,12 +150,16 @@ with (here / "asked").open("a") as asked:
 if (here / "journal").exists() and "--sync" not in sys.argv:
     print((here / "journal").read_text())
 """
-SYSTEMD_ANALYZE = """
+SYSTEMD_ANALYZE = r"""
+import os
 import sys
 from pathlib import Path
 here = Path(sys.argv[0]).parent
+# systemd 247 colours its log without a terminal too.
+line = "{}" if os.environ.get("SYSTEMD_LOG_COLOR") == "0" else "\x1b[0;1;38;5;185m{}\x1b[0m"
 if (here / "verify").exists():
-    print((here / "verify").read_text().replace("{}", str(Path(sys.argv[-1]).parent)), file=sys.stderr)
+    for text in (here / "verify").read_text().replace("{}", str(Path(sys.argv[-1]).parent)).splitlines():
+        print(line.replace("{}", text), file=sys.stderr)
 """
 
 
