@@ -108,6 +108,7 @@ class Trial:
                 "Environment=PYTHONDONTWRITEBYTECODE=1",
                 *(self._line(key, value) for key, value in service if not key.startswith(_DROPPED)),
                 "Type=oneshot",
+                "RemainAfterExit=yes",
                 "TimeoutStartSec=120",
                 "TimeoutStopSec=10",
                 f"StandardOutput=file:{self.output.replace('%', '%%')}",
@@ -168,7 +169,7 @@ def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[st
 
 def failure(trial: Trial, ended: Unit, output: str) -> list[str]:
     """Why C(trial) failed, which C(ended) with this C(output), of which no secret is shown; nothing if it did not."""
-    if ended["ActiveState"] != "failed" and ended["Result"] == "success":
+    if ended["ActiveState"] == "active":
         return []
     service = trial.service
     text = without_secrets(output.replace(f"{trial.directory}/", ""), trial.variables)
@@ -179,8 +180,8 @@ def failure(trial: Trial, ended: Unit, output: str) -> list[str]:
             f"of the unit, the sandbox hides it or what it links to: set 'sandbox: {{ProtectHome: read-only}}' in "
             f"{service.variable}. Nothing was changed.{lines}"
         ]
+    app, reason = trial.variables.get("CELERY_APP", ""), ended.ending or ended["LoadError"] or str(ended)
     return [
-        f"the app {trial.variables.get('CELERY_APP', '')!r} does not start with the new configuration "
-        f"({ended.ending}); correct {service.variable}, or the code in {service.directory}. Nothing was changed. "
-        f"The last lines it wrote:{lines or ' none'}"
+        f"the app {app!r} does not start with the new configuration ({reason}); correct {service.variable}, or the "
+        f"code in {service.directory}. Nothing was changed. The last lines it wrote:{lines or ' none'}"
     ]

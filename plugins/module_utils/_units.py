@@ -79,14 +79,14 @@ class Unit:
 
     @property
     def ending(self) -> str:
-        """How its main process ended, in words."""
-        code, status = self["ExecMainCode"], self["ExecMainStatus"]
-        ending = {"1": f"exit code {status}", "2": f"signal {status}", "3": f"signal {status}"}.get(code, "")
-        return ending if self["Result"] in ("exit-code", "signal", "core-dump") and ending else self["Result"]
+        """How it failed, empty if it did not."""
+        result, status = self["Result"], self["ExecMainStatus"]
+        words = {"success": "", "exit-code": f"exit code {status}", "signal": f"signal {status}"}
+        return words.get(result, result)
 
     def __str__(self) -> str:
         state = f"{self['ActiveState']} ({self['SubState']})"
-        return state if self["Result"] in ("", "success") else f"{state}, {self.ending}"
+        return f"{state}, {self.ending}" if self.ending else state
 
 
 @dataclass(frozen=True)

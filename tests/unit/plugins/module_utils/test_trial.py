@@ -69,6 +69,7 @@ ExecPaths=/usr
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 Type=oneshot
+RemainAfterExit=yes
 TimeoutStartSec=120
 TimeoutStopSec=10
 StandardOutput=file:/run/try/output

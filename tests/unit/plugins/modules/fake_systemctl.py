@@ -62,7 +62,7 @@ def run_once(name: str) -> dict[str, Any]:
     }
     (HERE / f"seen-{name}").write_text(json.dumps(seen))
     Path(settings["StandardOutput"].replace("file:", "")).write_text(result.pop("output", ""))
-    return result
+    return {"ActiveState": "active", "SubState": "exited", **result}
 
 
 def show(units: dict[str, Any], names: list[str], wanted: list[str]) -> None:

@@ -218,7 +218,8 @@ def test_what_a_dead_trial_left_does_no_harm(run: Run, manager: Manager, project
 def test_all_trials_take_the_same_calls(run: Run, manager: Manager, project: Project, count: int) -> None:
     units = [f"celery-live-w{number}.service" for number in range(count)]
     run("preflight", files=project.files(*units), services=[project.service(unit) for unit in units])
-    assert [call.split()[0] for call in manager.calls] == ["daemon-reload", "restart", "show", "show", "daemon-reload"]
+    verbs = ["daemon-reload", "restart", "show", "show", "stop", "daemon-reload"]
+    assert [call.split()[0] for call in manager.calls] == verbs
 
 
 def test_an_app_that_does_not_start(run: Run, manager: Manager, project: Project, log: list[str]) -> None:
@@ -234,6 +235,13 @@ def test_an_app_that_does_not_start(run: Run, manager: Manager, project: Project
     ]
     assert "hunter2" not in result["printed"] + "".join(log)
     assert "t0ken" not in result["printed"] + "".join(log)
+
+
+def test_a_trial_that_systemd_does_not_even_start(run: Run, manager: Manager, project: Project) -> None:
+    broken = {"ActiveState": "inactive", "LoadError": "Unit has a bad unit file setting."}
+    manager.trials(**{f"stalk-try-{W1}": broken})
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert "does not start with the new configuration (Unit has a bad unit file setting.)" in problem
 
 
 def test_a_sandbox_that_hides_the_interpreter(run: Run, manager: Manager, project: Project) -> None:
