@@ -42,7 +42,7 @@ test: tools ## everything: check, all Molecule scenarios, the same with ansible-
 
 .PHONY: molecule
 molecule: tools ## one Molecule scenario: make molecule SCENARIO=limit
-	@$(HOSTS) run molecule -- molecule test --no-command-borders -s $(SCENARIO)
+	@$(HOSTS) run $(SCENARIO) -- molecule test --no-command-borders -s $(SCENARIO)
 
 .PHONY: clean
 clean: ## remove what make made in this directory

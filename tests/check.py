@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.collection import COPY, ROOT, make_copy
 from tests.interpreters import at_least
 
+LOGS = ROOT / ".cache" / "logs"
 VENV = ROOT / ".venv"
 VENV_221 = ROOT / ".venv-2.21"
 
@@ -63,8 +64,8 @@ def with_hosts() -> list[Step]:
 def with_ansible_221() -> list[Step]:
     """Return the steps that are repeated with ansible-core 2.21."""
     return [
-        Step("ansible-test sanity, 2.21", ["python", "-m", "tests.sanity"], venv=VENV_221),
-        unit_tests("unit tests, 2.21", VENV_221),
+        Step("ansible-test sanity 2.21", ["python", "-m", "tests.sanity"], venv=VENV_221),
+        unit_tests("unit tests 2.21", VENV_221),
         scenario("default", VENV_221),
     ]
 
@@ -77,21 +78,26 @@ def unit_tests(name: str, venv: Path) -> Step:
 
 def scenario(name: str, venv: Path) -> Step:
     """Return the step that runs a Molecule scenario."""
-    label = f"molecule {name}" if venv == VENV else f"molecule {name}, 2.21"
+    world = name if venv == VENV else f"{name}-2.21"
     command = ["molecule", "test", "--no-command-borders", "-s", name]
-    return Step(label, ["python", "-m", "tests.hosts", "run", "molecule", "--", *command], venv=venv)
+    return Step(f"molecule {world}", ["python", "-m", "tests.hosts", "run", world, "--", *command], venv=venv)
 
 
-def run(step: Step, *, show: bool) -> Outcome:
-    """Run one step; its output is shown as it comes, or only if it fails."""
+def run(step: Step) -> Outcome:
+    """Run one step; its output goes to a file, and is shown if it fails."""
+    print(f"...             {step.name}", flush=True)
     began = time.monotonic()
     bin_directory = str(step.venv / "bin")
     environment = {**os.environ, **step.environment, "PATH": bin_directory + os.pathsep + os.environ["PATH"]}
-    done = subprocess.run(step.command, cwd=step.directory, env=environment, capture_output=not show, check=False)
-    outcome = Outcome(step, done.returncode, time.monotonic() - began)
-    if done.returncode != 0 and not show:
-        output = (done.stdout + done.stderr).decode(errors="replace")
-        print(f"\n--- {step.name}\n{output}", flush=True)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{step.name}.log"
+    with log.open("w") as stream:
+        status = subprocess.run(
+            step.command, cwd=step.directory, env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False
+        ).returncode
+    outcome = Outcome(step, status, time.monotonic() - began)
+    if status != 0:
+        print(f"\n{log}:\n{log.read_text(errors='replace')}", flush=True)
     print(line(outcome), flush=True)
     return outcome
 
@@ -102,14 +108,9 @@ def line(outcome: Outcome) -> str:
 
 
 def together(steps: Sequence[Step]) -> list[Outcome]:
-    """Run steps side by side."""
+    """Run steps side by side, two at a time: most of them wait more than they compute."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return list(pool.map(lambda step: run(step, show=False), steps))
-
-
-def one_by_one(steps: Sequence[Step]) -> list[Outcome]:
-    """Run steps one after the other."""
-    return [run(step, show=True) for step in steps]
+        return list(pool.map(run, steps))
 
 
 def main() -> int:
@@ -119,14 +120,13 @@ def main() -> int:
     outcomes = together(without_hosts())
     notes = []
     if sys.argv[1:] == ["all"]:
-        outcomes += one_by_one(with_hosts())
         python = at_least("3.12")
         if python is None:
             notes.append("not run with ansible-core 2.21: there is no Python 3.12 or newer here")
         else:
             make = ["-m", "tests.venv", str(VENV_221), "requirements/ansible-2.21.txt", str(python)]
             subprocess.run([sys.executable, *make], cwd=ROOT, check=True)
-            outcomes += one_by_one(with_ansible_221())
+        outcomes += together(with_hosts() + (with_ansible_221() if python else []))
     print("\n" + "\n".join([line(outcome) for outcome in outcomes] + notes))
     failed = [outcome for outcome in outcomes if outcome.status != 0]
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} passed in {time.monotonic() - began:.0f} s")

@@ -10,7 +10,8 @@ run. Worlds have names ("molecule", "demo"); two of them work side by side.
 =============  =========================================================
 debian.py      what the machine needs, and how it gets it
 images.py      the base image of the hosts, one for each Debian release
-world.py       the namespaces, and what podman finds in them
+world.py       the namespaces
+files.py       what podman, Ansible and the hosts find in a world
 boot.py        start hosts
 __main__.py    the command line: ``python -m tests.hosts --help``
 =============  =========================================================

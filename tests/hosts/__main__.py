@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 
 from tests.hosts.debian import become_root, install_missing_packages
+from tests.hosts.files import ENVIRONMENT
 from tests.hosts.images import SUITES, ensure_images
 from tests.hosts.say import say
-from tests.hosts.world import ENVIRONMENT, Lock, inside
+from tests.hosts.world import Lock, inside
 
 
 def parser() -> argparse.ArgumentParser:

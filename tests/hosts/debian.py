@@ -11,8 +11,8 @@ import sys
 from tests.hosts.say import saying
 
 PACKAGES = (
-    "podman", "crun", "netavark", "aardvark-dns", "iptables", "iproute2", "uidmap", "mmdebstrap", "debian-archive-keyring",
-    "python3-venv",
+    "podman", "crun", "netavark", "aardvark-dns", "iptables", "iproute2", "uidmap", "mmdebstrap",
+    "debian-archive-keyring", "openssh-client", "python3-venv",
 )
 
 

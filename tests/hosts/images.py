@@ -21,12 +21,13 @@ CACHE = Path("/var/cache/stalk-hosts")
 STORE = CACHE / "images"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "procps", "iproute2", "sudo", "ca-certificates",
-    "tzdata", "less", "logrotate", "redis-server",
+    "tzdata", "less", "logrotate", "openssh-server", "redis-server",
 )
 OPTIONS = (
     "--variant=minbase", f"--include={','.join(PACKAGES)}",
     # A host starts what the test asks for, and gets an identity of its own.
-    '--customize-hook=chroot "$1" systemctl disable redis-server.service',
+    '--customize-hook=chroot "$1" systemctl disable redis-server.service ssh.service',
+    '--customize-hook=echo "d /run/sshd 0755" > "$1/etc/tmpfiles.d/sshd.conf"',
     # podman makes /run writable for all, which no real host has: anybody could create /run/celery there.
     '--customize-hook=echo "z /run 0755 root root" > "$1/etc/tmpfiles.d/run.conf"',
     # A container may not load kernel modules.
@@ -36,7 +37,7 @@ OPTIONS = (
 
 
 def image_name(suite: str) -> str:
-    """Return the image of a Debian release, or the one that STALK_IMAGE names instead (it must boot systemd)."""
+    """Return the image of a Debian release, or the one that STALK_IMAGE names: with systemd, sshd, Python and sudo."""
     recipe = hashlib.sha256(json.dumps(OPTIONS).encode()).hexdigest()[:8]
     return os.environ.get("STALK_IMAGE") or f"localhost/stalk-host:{suite}-{recipe}"
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The namespaces that hosts live in, and what podman finds there.
+"""The namespaces that hosts live in.
 
-Inside a world /var/lib/containers, /run/containers, /run/libpod and /etc/containers/networks belong to it alone. So
-there is no container to mistake for somebody else's, and nothing of an earlier run to trip over.
+Inside a world the directories in which podman and Ansible keep their state belong to it alone. So there is no container
+to mistake for somebody else's, and nothing of an earlier run to trip over.
 
 The machine's /sys/fs/cgroup is used as it is where it is cgroup2. Where it is the older hybrid of both versions, which
 crun refuses, a cgroup2 is mounted over it inside the world.
@@ -13,44 +13,21 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from tests.hosts.images import CACHE, STORE, SUITES, image_name
+from tests.hosts.files import ENVIRONMENT, PACKAGES, bridge, write_files
+from tests.hosts.images import CACHE
 from tests.hosts.say import say
 
 CLONE_NEWNS = 0x00020000  # linux/sched.h
 CLONE_NEWPID = 0x20000000
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-PACKAGES = CACHE / "packages"
-PIP_CONF = Path("/run/containers/pip.conf")
-UV_TOML = Path("/run/containers/uv.toml")
-SHARED = {
-    CERTIFICATES: "/etc/ssl/certs/ca-certificates.crt",
-    PIP_CONF: "/etc/pip.conf",
-    UV_TOML: "/etc/uv/uv.toml",
-    PACKAGES: "/mnt/packages",
-    Path(__file__).parents[1] / "project": "/mnt/project",
-    Path(sys.prefix) / "bin" / "uv": "/mnt/uv",
-}
-NETWORK = "hosts"
-ENVIRONMENT = {
-    "PATH": os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]]),
-    "CONTAINERS_CONF": "/run/containers/containers.conf",
-    "MOLECULE_EPHEMERAL_DIRECTORY": "/run/containers/molecule",
-    "CONTAINERS_STORAGE_CONF": "/run/containers/storage.conf",
-    **{f"STALK_IMAGE_{suite.upper()}": image_name(suite) for suite in SUITES},
-}
 
 
 class Lock:
@@ -138,18 +115,13 @@ def _furnish(name: str) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
         _mount("-t", "tmpfs", "tmpfs", path)
     PACKAGES.mkdir(parents=True, exist_ok=True)
-    storage = CACHE / name
+    storage = CACHE / "worlds" / name
     shutil.rmtree(storage, ignore_errors=True)
     storage.mkdir(parents=True)
     Path("/var/lib/containers").mkdir(parents=True, exist_ok=True)
     _mount("--bind", str(storage), "/var/lib/containers")
     _remove_bridge(name)
-    Path(f"/etc/containers/networks/{NETWORK}.json").write_text(json.dumps(network(name)), encoding="utf-8")
-    if CERTIFICATES.exists():
-        PIP_CONF.write_text(f"[global]\ncert = {CERTIFICATES}\n", encoding="utf-8")
-        UV_TOML.write_text("native-tls = true\n", encoding="utf-8")
-    Path(ENVIRONMENT["CONTAINERS_CONF"]).write_text(containers_conf(), encoding="utf-8")
-    Path(ENVIRONMENT["CONTAINERS_STORAGE_CONF"]).write_text(storage_conf(), encoding="utf-8")
+    write_files(name)
 
 
 def _mount(*arguments: str) -> None:
@@ -161,68 +133,6 @@ def _clear(name: str) -> None:
     _remove_bridge(name)
 
 
-def bridge(name: str) -> str:
-    """Return the network interface of a world; the kernel allows 15 characters."""
-    return f"stalk-{name}"[:15]
-
-
 def _remove_bridge(name: str) -> None:
     if Path(f"/sys/class/net/{bridge(name)}").exists():
         subprocess.run(["ip", "link", "delete", bridge(name)], check=False)
-
-
-def network(name: str) -> dict[str, object]:
-    """Return podman's definition of a world's network: names resolve in it, and it reaches the outside.
-
-    The shape is that of ``podman network inspect``, podman-network-inspect(1).
-    """
-    subnet = f"10.77.{zlib.crc32(name.encode()) % 256}"
-    return {
-        "name": NETWORK,
-        "id": f"{zlib.crc32(name.encode()):064x}",
-        "driver": "bridge",
-        "network_interface": bridge(name),
-        "created": "2026-01-01T00:00:00Z",
-        "subnets": [{"subnet": f"{subnet}.0/24", "gateway": f"{subnet}.1"}],
-        "ipv6_enabled": False,
-        "internal": False,
-        "dns_enabled": True,
-        "ipam_options": {"driver": "host-local"},
-    }
-
-
-def containers_conf() -> str:
-    """Return containers.conf(5): what every host sees of the machine, and limits that a machine in a cage can give.
-
-    A host sees the machine's certificates, a cache of Python packages, the sample project and uv, none of them in a
-    place where the collection would look.
-    """
-    volumes = [f"{source}:{target}" for source, target in SHARED.items() if source.exists()]
-    return "\n".join((
-        "[containers]",
-        "pids_limit = 0",
-        'default_ulimits = ["nofile=8192:16384", "nproc=8192:16384"]',
-        f"volumes = {json.dumps(volumes)}",
-        "[network]",
-        'network_backend = "netavark"',
-        f'default_network = "{NETWORK}"',
-        "[engine]",
-        'cgroup_manager = "cgroupfs"',
-        'events_logger = "file"',
-        'runtime = "crun"',
-        "stop_timeout = 1",
-        "",
-    ))
-
-
-def storage_conf() -> str:
-    """Return containers-storage.conf(5): a storage of the world's own, and the images of all."""
-    return "\n".join((
-        "[storage]",
-        'driver = "overlay"',
-        'graphroot = "/var/lib/containers/storage"',
-        'runroot = "/run/containers/storage"',
-        "[storage.options]",
-        f'additionalimagestores = ["{STORE}"]',
-        "",
-    ))

@@ -94,7 +94,12 @@ def test_a_file_of_somebody_else_is_left_alone() -> None:
 @pytest.mark.usefixtures("unchanged")
 def test_a_user_without_privileges_is_told_what_is_missing() -> None:
     """Without root the run ends before it tried anything."""
-    unprivileged = {"ansible_become": False, "ansible_user": "nobody", "ansible_remote_tmp": "/tmp/ansible"}
+    unprivileged = {
+        "ansible_connection": "containers.podman.podman",
+        "ansible_become": False,
+        "ansible_user": "nobody",
+        "ansible_remote_tmp": "/tmp/ansible",
+    }
     assert "become: true" in refused(variables=unprivileged)
 
 
