@@ -40,6 +40,8 @@ def installer(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_packages_are_installed_as_the_environments_user(installer: str) -> None:
     """The worker runs from what the user owns, made by what the host has; a second run changes nothing."""
+    converged("--limit", "debug", "--check", variables=VARIABLES)
+    assert on_host("app1", "find", "/home/debug", "-maxdepth", "1", "-name", "made") == ""
     converged("--limit", "debug", variables=VARIABLES)
     assert environ(worker())["CELERY_BIN"] == f"{VIRTUALENV}/bin/celery"
     assert whoami(worker(), "celery")[0]["user"] == "debug"
