@@ -16,7 +16,6 @@ from tests.hosts.images import CACHE, STORE, SUITES, image_name
 RUN = Path("/run/containers")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PACKAGES = CACHE / "packages"
-NETWORK = "hosts"
 SHARED = {
     CERTIFICATES: "/etc/ssl/certs/ca-certificates.crt",
     RUN / "pip.conf": "/etc/pip.conf",
@@ -45,14 +44,14 @@ def write_files(name: str) -> None:
     files = {
         RUN / "ssh_config": ssh_config(),
         RUN / "storage.conf": storage_conf(),
-        Path(f"/etc/containers/networks/{NETWORK}.json"): json.dumps(network(name)),
+        Path(f"/etc/containers/networks/{bridge(name)}.json"): json.dumps(network(name)),
     }
     if CERTIFICATES.exists():
         files[RUN / "pip.conf"] = f"[global]\ncert = {CERTIFICATES}\n"
-        files[RUN / "uv.toml"] = "native-tls = true\n"
+        files[RUN / "uv.toml"] = "system-certs = true\n"
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
-    (RUN / "containers.conf").write_text(containers_conf(), encoding="utf-8")
+    (RUN / "containers.conf").write_text(containers_conf(name), encoding="utf-8")
 
 
 def ssh_config() -> str:
@@ -72,7 +71,10 @@ def ssh_config() -> str:
 
 
 def bridge(name: str) -> str:
-    """Return the name of a world's network interface; the kernel allows 15 characters."""
+    """Return the name of a world's network and of its interface, for which the kernel allows 15 characters.
+
+    No two worlds share a name: netavark names its firewall chains after the network, and removes them with it.
+    """
     return f"stalk-{zlib.crc32(name.encode()):08x}"
 
 
@@ -84,7 +86,7 @@ def network(name: str) -> dict[str, object]:
     number = zlib.crc32(name.encode()) % (64 * 256)
     subnet = f"10.{64 + number // 256}.{number % 256}"
     return {
-        "name": NETWORK,
+        "name": bridge(name),
         "id": f"{zlib.crc32(name.encode()):064x}",
         "driver": "bridge",
         "network_interface": bridge(name),
@@ -97,7 +99,7 @@ def network(name: str) -> dict[str, object]:
     }
 
 
-def containers_conf() -> str:
+def containers_conf(name: str) -> str:
     """Return containers.conf(5): what every host sees of the machine, and limits that a machine in a cage can give.
 
     A host sees the machine's certificates, a cache of Python packages, the sample project and uv, none of them in a
@@ -111,7 +113,7 @@ def containers_conf() -> str:
         f"volumes = {json.dumps(volumes)}",
         "[network]",
         'network_backend = "netavark"',
-        f'default_network = "{NETWORK}"',
+        f'default_network = "{bridge(name)}"',
         "[engine]",
         'cgroup_manager = "cgroupfs"',
         'events_logger = "file"',
