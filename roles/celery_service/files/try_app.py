@@ -70,12 +70,10 @@ def replace_programs() -> None:
     from celery.bin import beat as beat_command
     from celery.bin import celery as command
     from celery.bin import worker as worker_command
-    from celery.concurrency import get_implementation
     from celery.worker import WorkController
 
     class TrialWorker(WorkController):
         app: Any
-        pool_cls: Any
         exitcode = 0
 
         def __init__(self, queues: Any, exclude_queues: Any, include: Any, **options: Any) -> None:
@@ -83,8 +81,6 @@ def replace_programs() -> None:
             self.setup_defaults(**options)
             self.setup_queues(queues, exclude_queues)
             self.setup_includes(include)
-            self.app.finalize()
-            get_implementation(self.pool_cls)
             if os.environ.get("REMAP_SIGTERM") == "SIGQUIT":
                 refuse_early_acks(self.app)
             find_connections(self.app)

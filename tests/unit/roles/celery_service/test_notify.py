@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 
 import click
 import pytest
@@ -180,6 +181,103 @@ def test_the_second_thread_is_not_a_green_one(module: Any, library: str, monkeyp
     assert module.original("time", "sleep") == "original"
 
 
+class Consumer:
+    """What a bootstep sees of a worker's consumer; ``due`` is what the timer calls next."""
+
+    def __init__(self, *, hub: object = None, green: bool = False) -> None:
+        self.hub = hub
+        self.pool = SimpleNamespace(is_green=green)
+        self.connection = SimpleNamespace(as_uri=lambda: "redis://:**@broker/0")
+        self.due: list[Any] = []
+        self.soon: list[Any] = []
+        self.timer = SimpleNamespace(call_after=lambda seconds, call: self.due.append(call))
+
+    def call_soon(self, call: Any) -> None:
+        self.soon.append(call)
+
+    def pass_time(self) -> None:
+        due, self.due = self.due, []
+        for call in due:
+            call()
+
+
+@pytest.fixture
+def step(module: Any, service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(module.Connection, "watch", module.Watch(service, str), raising=False)
+    return module.Connection(None)
+
+
+@pytest.mark.parametrize("consumer", [Consumer(hub="hub"), Consumer(green=True)], ids=["hub", "green"])
+def test_a_timer_of_the_main_loop_renews(step: Any, consumer: Consumer) -> None:
+    step.start(consumer)
+    step.watch.renew(-9999)
+    consumer.pass_time()
+    assert step.watch.report() == ("connected to redis://:**@broker/0", True)
+    assert consumer.due
+
+
+def test_a_timer_with_its_own_thread_lets_the_main_loop_renew(step: Any) -> None:
+    consumer = Consumer()
+    step.start(consumer)
+    step.watch.renew(-9999)
+    consumer.pass_time()
+    assert step.watch.report()[0].startswith("main loop hangs")
+    consumer.soon[-1]()
+    assert step.watch.report()[1]
+
+
+def test_a_lost_connection_is_told_and_its_timer_ends(step: Any) -> None:
+    consumer = Consumer(hub="hub")
+    step.start(consumer)
+    step.stop(consumer)
+    assert step.watch.report()[0].startswith("broker unreachable since ")
+    consumer.pass_time()
+    assert consumer.due == []
+    step.start(consumer)
+    step.start(consumer)
+    consumer.pass_time()
+    assert len(consumer.due) == 1
+
+
+@pytest.mark.parametrize(("should_stop", "first"), [(None, "STOPPING=1"), (0, "")], ids=["remote control", "SIGHUP"])
+def test_a_shutdown_without_a_signal_of_celery_is_told(
+    module: Any,
+    step: Any,
+    listener: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    should_stop: int | None,
+    first: str,
+) -> None:
+    monkeypatch.setattr(module.worker_state, "should_stop", should_stop)
+    consumer = Consumer(hub="hub")
+    step.start(consumer)
+    step.close(consumer)
+    step.stop(consumer)
+    step.watch.tell()
+    assert listener.recv(1000).decode().startswith(first or "STATUS=stopping")
+    assert step.watch.report()[0].startswith("stopping, waits for running tasks since ")
+
+
+class Beat:
+    """What a handler sees of celery.beat.Service."""
+
+    def __init__(self) -> None:
+        self.scheduler = SimpleNamespace(tick="tick")
+
+
+def test_beat_inside_of_a_worker_does_not_notify(
+    module: Any, service: Any, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.signals.beat_init, "receivers", [])
+    module.follow_beat(service._replace(pid=service.pid + 1))
+    beat = Beat()
+    assert module.signals.beat_init.send(sender=beat) == [(ANY, None)]
+    assert beat.scheduler.tick == "tick"
+    listener.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        listener.recv(1000)
+
+
 def test_flower_is_ready_when_its_loop_runs(
     module: Any, service: Any, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +288,7 @@ def test_flower_is_ready_when_its_loop_runs(
     def periodically(callback: Any, milliseconds: float) -> Any:
         return SimpleNamespace(start=lambda: periodic.append((callback, milliseconds)))
 
+    monkeypatch.setattr(module.signals.import_modules, "receivers", [])
     ioloop = SimpleNamespace(IOLoop=SimpleNamespace(current=lambda: loop), PeriodicCallback=periodically)
     monkeypatch.setitem(sys.modules, "tornado.ioloop", ioloop)
     module.follow_flower(service)

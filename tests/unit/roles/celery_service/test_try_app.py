@@ -79,6 +79,13 @@ def test_what_would_start_is_accepted_and_leaves_no_trace(
             "gevent is not installed",
             id="gevent",
         ),
+        pytest.param({"proj": APP + "app.conf.worker_pool = 'absent:Pool'\n"}, "worker", "named 'absent'", id="pool"),
+        pytest.param(
+            {"proj": APP + "app.conf.task_create_missing_queues = False\n"},
+            "worker --queues=absent",
+            "Trying to select queue subset",
+            id="queue",
+        ),
         pytest.param({"proj": APP}, "worker --include=absent", "No module named 'absent'", id="include"),
         pytest.param(
             {"proj": APP + "app.conf.imports = ['tasks']\n", "tasks": "1 / 0\n"},

@@ -52,6 +52,7 @@ def test_a_worker_says_what_it_does_from_its_start_to_its_end(start: Start, tmp_
 @pytest.mark.parametrize("pool", ["threads", "gevent"])
 def test_a_frozen_main_loop_is_not_fed_and_leaves_its_traceback(start: Start, pool: str) -> None:
     unit = start(*WORKER, f"--pool={pool}", FREEZE="60")
+    unit.wait_for("READY=1")
     unit.wait_for("STATUS=main loop hangs since ")
     assert "WATCHDOG=1" not in unit.collect(TIMEOUT / 2)
     unit.process.send_signal(signal.SIGABRT)
@@ -62,14 +63,16 @@ def test_a_frozen_main_loop_is_not_fed_and_leaves_its_traceback(start: Start, po
 @pytest.mark.parametrize("pool", ["solo", "gevent"])
 def test_a_task_that_keeps_the_main_loop_busy_is_no_hang(start: Start, pool: str) -> None:
     unit = start(*WORKER, f"--pool={pool}", TASKS='[["spin", 2]]')
+    unit.wait_for("READY=1")
     busy = unit.wait_for("STATUS=busy with a task since ") + unit.wait_for(f"STATUS=connected to {BROKER}; 0 running")
     assert busy.count("WATCHDOG=1") == len(statuses(busy))
 
 
 def test_a_pool_without_a_free_process_is_no_hang(start: Start) -> None:
     unit = start(*WORKER, "--pool=prefork", TASKS='[["nap", 2], ["nap", 0]]')
-    busy = unit.wait_for("STATUS=waiting for a free process since ") + unit.wait_for("; 0 running, 0 reserved, 2 in")
-    assert busy.count("WATCHDOG=1") == len(statuses(busy))
+    unit.wait_for("READY=1")
+    full = unit.wait_for("STATUS=waiting for a free process since ") + unit.wait_for("; 0 running, 0 reserved, 2 in")
+    assert full.count("WATCHDOG=1") == len(statuses(full))
 
 
 def test_a_restart_by_sighup_goes_on_notifying_though_tasks_inherit_nothing(start: Start, tmp_path: Path) -> None:
@@ -84,9 +87,9 @@ def test_a_restart_by_sighup_goes_on_notifying_though_tasks_inherit_nothing(star
 
 
 def test_beat_is_ready_when_it_schedules_and_may_pause_longer_than_the_watchdog(start: Start, tmp_path: Path) -> None:
-    unit = start("beat", f"--schedule={tmp_path}/schedule", MAX_INTERVAL="300")
+    unit = start("beat", f"--schedule={tmp_path}/schedule")
     assert "STATUS=scheduling; 0 sent" in unit.wait_for("READY=1")
-    fed = unit.collect(TIMEOUT)
-    assert fed.count("WATCHDOG=1") == len(statuses(fed)) >= 3
+    pause = unit.wait_for("STATUS=scheduling; 1 sent")
+    assert pause.count("WATCHDOG=1") == len(statuses(pause)) >= 3
     unit.process.send_signal(signal.SIGTERM)
     assert unit.process.wait(20) == 0

@@ -47,7 +47,7 @@ app = Celery("sample", broker="sample://user:secret@broker.example//")
 app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"polling_interval": 0.05},
-    beat_max_loop_interval=int(os.environ.get("MAX_INTERVAL", "1")),
+    beat_schedule={"nap": {"task": "sample.nap", "schedule": 2.0, "args": [0]}},
 )
 
 
