@@ -16,8 +16,8 @@ Entry = dict[str, Any]
 _LIBRARY_SOURCE = Path(__file__).parents[2] / "roles/celery_service/files/usr/local/lib/celery"
 _LIBRARY_FILES = (
     "celery_systemd.py",
-    "celery_systemd-1.0.0.dist-info/METADATA",
-    "celery_systemd-1.0.0.dist-info/entry_points.txt",
+    "celery_systemd.dist-info/METADATA",
+    "celery_systemd.dist-info/entry_points.txt",
 )
 
 
