@@ -21,7 +21,7 @@ options:
     type: dict
     required: true
   limit:
-    description: The text of C(--limit), which Ansible keeps in RV(ansible_limit). Empty when there is none.
+    description: The text of C(--limit), which Ansible keeps in C(ansible_limit). Empty when there is none.
     type: str
     default: ""
 """

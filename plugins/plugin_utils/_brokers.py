@@ -30,6 +30,6 @@ def _broker_of(url: str) -> tuple[str, str, str]:
         host, port, path = f"/{path}", "", ""
     else:
         name = (parts.hostname or "").lower()
-        host, port = "localhost" if name in _LOOPBACK else name, str(parts.port or _PORTS.get(scheme, ""))
+        host, port = "localhost" if name in _LOOPBACK else name, str(parts.port or _PORTS.get(scheme) or "")
     named = [value for key in ("virtual_host", "db") for value in query.get(key, [])]
     return host, port, (named[0].strip("/") if named else path) or _ROOTS.get(scheme, "/")

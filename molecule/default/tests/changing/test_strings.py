@@ -22,7 +22,7 @@ SHORT = ["", " ", "\n\n", "a b", " a ", '"a"', "'a'", "a=b", *CONTROLS, *MARKS]
 def strings() -> dict[str, str]:
     """Return more than 500 variables, the same in every run."""
     chance = random.Random(20261120)
-    made = ["".join(chance.choices(MARKS + CONTROLS + OTHERS, k=chance.randint(1, 24))) for _ in range(480)]
+    made = ["".join(chance.choices(MARKS + CONTROLS + OTHERS, k=chance.randint(1, 24))) for _number in range(480)]
     return {f"STRING_{number}": value for number, value in enumerate([*SHORT, *made])}
 
 

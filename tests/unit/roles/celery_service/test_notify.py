@@ -294,7 +294,7 @@ def test_flower_is_ready_when_its_loop_runs(
     module.follow_flower(service)
 
     def import_modules() -> None:
-        for _, response in module.signals.import_modules.send(sender=None):
+        for _receiver, response in module.signals.import_modules.send(sender=None):
             assert response is None
 
     with click.Context(click.Command("worker"), info_name="worker"):

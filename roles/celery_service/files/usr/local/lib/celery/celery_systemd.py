@@ -100,7 +100,7 @@ def calls(frame: FrameType | None) -> Iterator[tuple[str, str]]:
 
 def excuse(stack: Sequence[tuple[str, str]], late: float) -> str:
     """Say why a main loop is healthy that is ``late`` seconds and in the ``calls`` of ``stack``; '' if it hangs."""
-    modules = [module for module, _ in stack]
+    modules = [module for module, _name in stack]
     if TASK in modules:
         return "busy with a task"
     if SHUTDOWN in stack:
