@@ -44,6 +44,7 @@ class Service:
     host: str
     unit: str
     state: str
+    enabled: bool
     pid: int
     user: str
     started: int
@@ -73,7 +74,7 @@ def on_host(host: str, *command: str, user: str = "root", stdin: str = "") -> st
 
 def services(host: str) -> list[Service]:
     """Return all Celery services that systemd of the host has loaded."""
-    properties = "Id,ActiveState,SubState,MainPID,User,ExecMainStartTimestampMonotonic"
+    properties = "Id,ActiveState,SubState,UnitFileState,MainPID,User,ExecMainStartTimestampMonotonic"
     shown = on_host(host, "systemctl", "show", "--all", f"--property={properties}", "celery-*.service")
     found = []
     for block in shown.strip().split("\n\n"):
@@ -83,6 +84,7 @@ def services(host: str) -> list[Service]:
                 host=host,
                 unit=fields["Id"],
                 state=f"{fields['ActiveState']} ({fields['SubState']})",
+                enabled=fields["UnitFileState"] == "enabled",
                 pid=int(fields["MainPID"]),
                 user=fields["User"],
                 started=int(fields["ExecMainStartTimestampMonotonic"]),
