@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.plugin_utils._files import accounts_of, files_of
 from ansible_collections.stalk.celery.plugins.filter.environments import environments
 from ansible_collections.stalk.celery.plugins.filter.services import services
+from ansible_collections.stalk.celery.plugins.plugin_utils._files import accounts_of, files_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import trials_of, units_of
 
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
@@ -51,7 +51,8 @@ def test_smallest_environment() -> None:
 
 
 def test_hosts_of_a_service() -> None:
-    changes: dict[str, Any] = {"workers": [{"name": "w1"}, {"name": "video", "hosts": ["app2"]}], "beat": {"host": "app1"}}
+    workers = [{"name": "w1"}, {"name": "video", "hosts": ["app2"]}]
+    changes: dict[str, Any] = {"workers": workers, "beat": {"host": "app1"}}
     assert [service["name"] for service in services_on("app1", **changes)] == ["w1", "beat"]
     assert [service["name"] for service in services_on("app2", **changes)] == ["w1", "video"]
     assert [service["name"] for service in services_on("app1", ("worker",), **changes)] == ["w1"]
