@@ -138,6 +138,8 @@ def test_the_script_stands_alone(tmp_path: Path, app: str, arguments: str, statu
     write(tmp_path, {"proj": app})
     command = [sys.executable, str(SCRIPT), "--app=proj", *arguments.split()]
     environment = {**os.environ, "PYTHONPATH": ""}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == status
     assert error in done.stderr

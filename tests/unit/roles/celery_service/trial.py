@@ -20,7 +20,7 @@ CONTEXT.set_forkserver_preload(["celery.bin.celery", "celery.apps.worker", "cele
 
 
 class Trial(NamedTuple):
-    """Exit status and output of both kinds."""
+    """Exit status, None if there was none after a minute, and output of both kinds."""
 
     status: int | None
     output: str
@@ -30,7 +30,8 @@ def attempt(directory: Path, arguments: Sequence[str], variables: Mapping[str, s
     """Try ``celery <arguments>`` in ``directory``, from which Python imports too."""
     process = CONTEXT.Process(target=_attempt, args=(directory, arguments, variables, output))
     process.start()
-    process.join()
+    process.join(60)
+    process.kill()
     return Trial(process.exitcode, output.read_text())
 
 
