@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "ANSIBLE_PIPELINING": "1",
     "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
     "ANSIBLE_SSH_ARGS": f"-F {RUN}/ssh_config -o ControlMaster=auto -o ControlPersist=60s",
+    "ANSIBLE_SSH_RETRIES": "5",
     "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{RUN}/ssh",
     **{f"STALK_IMAGE_{suite.upper()}": image_name(suite) for suite in SUITES},
 }
@@ -57,12 +58,13 @@ def write_files(name: str) -> None:
 def ssh_config() -> str:
     """Return ssh_config(5): how Ansible reaches a host by its name, through podman instead of a port."""
     sshd = "/usr/sbin/sshd -i -o AuthorizedKeysFile=/mnt/key.pub -o StrictModes=no -o UsePAM=no"
+    command = f"mkdir -p /run/sshd && exec {sshd}"
     return "\n".join((
         "Host *",
         "  User root",
         f"  IdentityFile {RUN}/key",
         "  IdentitiesOnly yes",
-        f"  ProxyCommand podman exec --interactive %h {sshd}",
+        f"  ProxyCommand podman exec --interactive %h sh -c '{command}'",
         "  StrictHostKeyChecking no",
         "  UserKnownHostsFile /dev/null",
         "  LogLevel ERROR",

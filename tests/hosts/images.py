@@ -27,7 +27,6 @@ OPTIONS = (
     "--variant=minbase", f"--include={','.join(PACKAGES)}",
     # A host starts what the test asks for, and gets an identity of its own.
     '--customize-hook=chroot "$1" systemctl disable redis-server.service ssh.service',
-    '--customize-hook=echo "d /run/sshd 0755" > "$1/etc/tmpfiles.d/sshd.conf"',
     # podman makes /run writable for all, which no real host has: anybody could create /run/celery there.
     '--customize-hook=echo "z /run 0755 root root" > "$1/etc/tmpfiles.d/run.conf"',
     # A container may not load kernel modules.
