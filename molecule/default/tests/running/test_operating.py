@@ -66,8 +66,8 @@ def test_the_operator_command_runs_in_the_context_of_the_services() -> None:
 
 def test_the_operator_command_takes_its_arguments_literally() -> None:
     """Neither a shell nor systemd expands what looks like a variable or a specifier."""
-    name = "meta_edc.tasks.mark"
+    name, key = "meta_edc.tasks.mark", f"literal-{time.time()}"
     values = ["$HOME ${USER} %n $$", "a b"]
-    on_host("app1", "celery-live", "call", name, "--kwargs", json.dumps({"name": "literal", "value": values[0]}))
-    on_host("app1", "celery-live", "call", name, "--kwargs", json.dumps({"name": "literal", "value": values[1]}))
-    assert eventually(lambda: marks("literal"), values) == values
+    on_host("app1", "celery-live", "call", name, "--kwargs", json.dumps({"name": key, "value": values[0]}))
+    on_host("app1", "celery-live", "call", name, "--kwargs", json.dumps({"name": key, "value": values[1]}))
+    assert eventually(lambda: marks(key), values) == values
