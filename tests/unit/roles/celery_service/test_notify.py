@@ -136,6 +136,14 @@ def test_a_main_loop_may_announce_a_pause(module: Any, service: Any) -> None:
     assert watch.report() == ("scheduling", True)
 
 
+def test_a_long_start_is_healthy_but_not_an_endless_one(module: Any, service: Any) -> None:
+    watch = module.Watch(service, str)
+    watch.expected -= 300
+    assert watch.report() == ("starting", True)
+    watch.expected -= 31
+    assert not watch.report()[1]
+
+
 def test_a_state_in_which_nobody_renews_is_healthy_and_keeps_its_beginning(module: Any, service: Any) -> None:
     watch = module.Watch(service, str)
     watch.wait("broker unreachable")
@@ -187,7 +195,7 @@ class Consumer:
     def __init__(self, *, hub: object = None, green: bool = False) -> None:
         self.hub = hub
         self.pool = SimpleNamespace(is_green=green)
-        self.connection = SimpleNamespace(as_uri=lambda: "redis://:**@broker/0")
+        self.connection = self.conninfo = SimpleNamespace(as_uri=lambda: "redis://:**@broker/0")
         self.due: list[Any] = []
         self.soon: list[Any] = []
         self.timer = SimpleNamespace(call_after=lambda seconds, call: self.due.append(call))
@@ -204,7 +212,14 @@ class Consumer:
 @pytest.fixture
 def step(module: Any, service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(module.Connection, "watch", module.Watch(service, str), raising=False)
-    return module.Connection(None)
+    return module.Connection(Consumer())
+
+
+def test_a_worker_that_never_had_its_broker_says_which(step: Any) -> None:
+    step.watch.renew(-9999)
+    status, healthy = step.watch.report()
+    assert status.startswith("connecting to redis://:**@broker/0 since ")
+    assert healthy
 
 
 @pytest.mark.parametrize("consumer", [Consumer(hub="hub"), Consumer(green=True)], ids=["hub", "green"])

@@ -26,8 +26,9 @@ def test_a_worker_says_what_it_does_from_its_start_to_its_end(start: Start, tmp_
     away = tmp_path / "away"
     away.touch()
     unit = start(*WORKER, "--pool=threads", TASKS='[["nap", 4], ["nap", 0]]')
-    starting = unit.wait_for("STATUS=broker unreachable since ")
+    starting = unit.wait_for(f"STATUS=connecting to {BROKER} since ") + unit.collect(TIMEOUT)
     assert "READY=1" not in starting
+    assert starting.count("WATCHDOG=1") == len(statuses(starting)) >= 3
     away.unlink()
     assert f"STATUS=connected to {BROKER}; 0 running, 0 reserved, 0 in total" in unit.wait_for("READY=1")
     unit.wait_for("; 1 running, 1 reserved, 1 in total")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 LONGEST_INTERVAL = 5.0
 DEFAULT_TIMEOUT = 60.0
+LONGEST_START = 300.0  # for a new start by SIGHUP; otherwise TimeoutStartSec= ends it
 LONGEST_CALL = 1000.0  # the kernel gives an unanswered connection up after 924.6 s: tcp_retries2 in ip-sysctl
 
 STOPPING = "stopping, waits for running tasks"
@@ -129,6 +130,7 @@ class Watch:
         self.interval = min(LONGEST_INTERVAL, timeout / 4)
         self.main = original("_thread", "get_ident")()
         self.loop("starting")
+        self.renew(LONGEST_START)
 
     def renew(self, pause: float = 0.0) -> None:
         """Say that the main loop lives and says so again after ``pause`` seconds."""
@@ -176,6 +178,11 @@ class Connection(StartStopStep):
     requires = ("celery.worker.consumer:Connection",)
     watch: Watch
     connected: object = None
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        """Enter that the application is loaded."""
+        super().__init__(parent, **kwargs)
+        self.watch.wait(f"connecting to {parent.conninfo.as_uri()}")
 
     def start(self, parent: Any) -> None:
         """Renew by the main loop's timer, or where that is a thread by what the main loop calls in each pass."""
