@@ -20,7 +20,7 @@ def become_root() -> None:
     """Start this program again through sudo, unless it is root already."""
     if os.geteuid() != 0:
         keep = [f"{name}={os.environ[name]}" for name in ("PATH", "VIRTUAL_ENV", "STALK_IMAGE") if name in os.environ]
-        os.execvp("sudo", ["sudo", "-E", "env", *keep, sys.executable, "-m", "tests.hosts", *sys.argv[1:]])
+        os.execvp("sudo", ["sudo", "-E", "-H", "env", *keep, sys.executable, "-m", "tests.hosts", *sys.argv[1:]])
 
 
 def missing_packages() -> list[str]:

@@ -115,12 +115,10 @@ def _furnish(name: str) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
         _mount("-t", "tmpfs", "tmpfs", path)
     PACKAGES.mkdir(parents=True, exist_ok=True)
-    storage = CACHE / "worlds" / name
-    shutil.rmtree(storage, ignore_errors=True)
-    storage.mkdir(parents=True)
+    _remove(name)
+    storage(name).mkdir(parents=True)
     Path("/var/lib/containers").mkdir(parents=True, exist_ok=True)
-    _mount("--bind", str(storage), "/var/lib/containers")
-    _remove_bridge(name)
+    _mount("--bind", str(storage(name)), "/var/lib/containers")
     write_files(name)
 
 
@@ -130,9 +128,16 @@ def _mount(*arguments: str) -> None:
 
 def _clear(name: str) -> None:
     subprocess.run(["podman", "rm", "--all", "--force", "--time=0"], capture_output=True, check=False)
-    _remove_bridge(name)
+    _remove(name)
 
 
-def _remove_bridge(name: str) -> None:
+def _remove(name: str) -> None:
+    """Remove what outlives the processes of a world, even those that were killed."""
+    shutil.rmtree(storage(name), ignore_errors=True)
     if Path(f"/sys/class/net/{bridge(name)}").exists():
         subprocess.run(["ip", "link", "delete", bridge(name)], check=False)
+
+
+def storage(name: str) -> Path:
+    """Return where the containers of a world lie on the machine's disk."""
+    return CACHE / "worlds" / name
