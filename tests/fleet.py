@@ -92,6 +92,11 @@ def services(host: str) -> list[Service]:
     return sorted(found, key=lambda service: service.unit)
 
 
+def service(host: str, unit: str) -> Service:
+    """Return one service of a host, which must exist."""
+    return next(found for found in services(host) if found.unit == f"{unit}.service")
+
+
 def owners(service: Service) -> set[str]:
     """Return the users that own the processes of a service."""
     pids = on_host(service.host, "cat", f"/sys/fs/cgroup/system.slice/{service.unit}/cgroup.procs").split()

@@ -15,6 +15,7 @@ Entry = dict[str, Any]
 
 _LIBRARY_SOURCE = Path(__file__).parents[2] / "roles/celery_service/files/usr/local/lib/celery"
 _LIBRARY_FILES = (
+    "celery_settle.py",
     "celery_systemd.py",
     "celery_systemd.dist-info/METADATA",
     "celery_systemd.dist-info/entry_points.txt",

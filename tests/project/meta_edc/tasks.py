@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import time
+from pathlib import Path
 from typing import TypedDict
 
 import redis
@@ -47,6 +48,15 @@ def sleep(self: Task, seconds: float) -> str:
     time.sleep(seconds)
     node: str = self.request.hostname
     return node
+
+
+@shared_task
+def work(record: str, number: int, seconds: float) -> None:
+    """Work for some seconds, and write begin and end into a file of the host, which needs no broker."""
+    with Path(os.environ["STATE_DIRECTORY"], record).open("a", encoding="utf-8", buffering=1) as file:
+        file.write(f"begun {number}\n")
+        time.sleep(seconds)
+        file.write(f"done {number}\n")
 
 
 @shared_task

@@ -20,6 +20,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return celery_systemd as a process imports it that systemd did not start."""
     for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.syspath_prepend(LIBRARY)
     spec = importlib.util.spec_from_file_location("celery_systemd", LIBRARY / "celery_systemd.py")
     assert spec is not None and spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restarts under load."""
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.fleet import Service, on_host, service
+from tests.work import Work, eventually, run_tasks, send_new, together, wait_for_all
+
+HOSTS = ("app1", "app2")
+RESTARTS = 5
+# A green pool finishes at a stop what it has prefetched, solo runs one task at a time: about the same time for all.
+SECONDS = {"prefork": 0.7, "threads": 0.7, "gevent": 0.7, "eventlet": 0.7, "solo": 0.3}
+RESTART = """
+import json, subprocess, sys, time
+from pathlib import Path
+
+unit, record, times = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+running = []
+for _ in range(times):
+    before = record.read_text().count("begun")
+    while record.read_text().count("begun") == before:
+        time.sleep(0.1)
+    text = record.read_text()
+    running.append(text.count("begun") - text.count("done"))
+    subprocess.run(["systemctl", "restart", unit], check=True)
+print(json.dumps(running))
+"""
+
+
+def restart(work: Work) -> list[int]:
+    """Restart a worker five times, each time when it has begun another task; return how many tasks ran each time."""
+    values = (work.worker.unit, work.path, str(RESTARTS))
+    said = on_host(work.worker.host, "timeout", "300", "python3", "-", *values, stdin=RESTART)
+    running: list[int] = json.loads(said)
+    return running
+
+
+def test_no_restart_loses_a_task_or_runs_one_twice(workers: list[Service]) -> None:
+    """Each worker of every pool runs 100 tasks across 5 restarts, which find tasks running."""
+    works = [work for worker in workers for work in send_new([worker], count=100, seconds=SECONDS[worker.name])]
+    for work in works:
+        work.wait("begun", 60, count=1)
+    for running in together(restart, works):
+        assert len(running) == RESTARTS
+        assert min(running) > 0
+    wait_for_all(works, "done", 120)
+    for work in works:
+        work.assert_each_done_once()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_task_that_is_handed_over_when_the_stop_comes_runs_once(host: str) -> None:
+    """The processes of the pool have been given tasks, and say so only when the worker is about to stop."""
+    worker = service(host, "celery-live-prefork")
+    children = on_host(host, "pgrep", "--parent", str(worker.pid)).split()
+    since = on_host(host, "date", "+%s.%N").strip()
+    on_host(host, "kill", "-STOP", *children)
+    (work,) = send_new([worker], count=len(children), seconds=0)
+    eventually("tasks received", lambda: said(worker, since).count(" received") == len(children), 20)
+    on_host(host, "systemctl", "stop", "--no-block", worker.unit)
+    eventually("stopping", lambda: "Warm shutdown" in said(worker, since), 20)
+    on_host(host, "kill", "-CONT", *children)
+    on_host(host, "systemctl", "restart", worker.unit)
+    run_tasks([service(host, "celery-live-prefork")])
+    work.assert_each_done_once()
+
+
+def said(worker: Service, since: str) -> str:
+    """Return what a worker has written into the journal since a time."""
+    return on_host(worker.host, "journalctl", "--quiet", "--unit", worker.unit, "--since", f"@{since}")
