@@ -20,11 +20,10 @@ options:
     elements: dict
     required: true
   kinds:
-    description: Kinds of services whose files to return.
+    description: Kinds of services whose files to return. By default all.
     type: list
     elements: str
-    choices: [worker, beat]
-    default: [worker, beat]
+    choices: [worker, beat, flower]
 """
 
 EXAMPLES = r"""

@@ -20,12 +20,6 @@ options:
     type: list
     elements: dict
     required: true
-  kinds:
-    description: Kinds of services to return.
-    type: list
-    elements: str
-    choices: [worker, beat]
-    required: true
   host:
     description: The host whose services to return.
     type: str
@@ -34,7 +28,7 @@ options:
 
 EXAMPLES = r"""
 ---
-workers: "{{ celery_service_environments | stalk.celery.services(['worker'], inventory_hostname) }}"
+services: "{{ celery_service_environments | stalk.celery.services(inventory_hostname) }}"
 """
 
 RETURN = r"""
@@ -50,9 +44,9 @@ from typing import Any
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import services_of
 
 
-def services(environments: Sequence[Mapping[str, Any]], kinds: Sequence[str], host: str) -> list[dict[str, Any]]:
+def services(environments: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
     """Return the services of all environments on the host."""
-    return [service for environment in environments for service in services_of(environment, kinds, host)]
+    return [service for environment in environments for service in services_of(environment, host=host)]
 
 
 class FilterModule:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._brokers import brokers_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_flower import GUARD, guarded
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service, services_of
-
-_KINDS = ("worker", "beat")
 
 
 def collisions(environments: Sequence[Mapping[str, Any]], run: Container[str], host: str) -> Iterator[str]:
@@ -22,10 +21,12 @@ def collisions(environments: Sequence[Mapping[str, Any]], run: Container[str], h
     """
     yield from _users(environments, run)
     yield from _shared_brokers(environments, run)
-    services = [service for environment in environments for service in services_of(environment, _KINDS, host)]
+    services = [service for environment in environments for service in services_of(environment, host=host)]
+    if len(environments) > 1:
+        yield from _open_flowers([service for service in services if service["environment"] in run])
     for key, value_of in _MUST_DIFFER.items():
         seen: dict[Any, Service] = {}
-        for service in services:
+        for service in filter(value_of, services):
             other = seen.setdefault(value_of(service), service)
             if other is not service and (service["environment"] in run or other["environment"] in run):
                 both = f"{_path(service)} and {_path(other)}"
@@ -57,8 +58,17 @@ def _shared_brokers(environments: Sequence[Mapping[str, Any]], run: Container[st
 
 
 def _brokers(environment: Mapping[str, Any]) -> frozenset[tuple[str, str, str]]:
-    urls = {service["variables"].get("CELERY_BROKER_URL", "") for service in services_of(environment, _KINDS)}
+    urls = {service["variables"].get("CELERY_BROKER_URL", "") for service in services_of(environment)}
     return frozenset(broker for url in urls for broker in brokers_of(url))
+
+
+def _open_flowers(services: Sequence[Service]) -> Iterator[str]:
+    for service in services:
+        if service["kind"] == "flower" and not guarded(service):
+            yield (
+                f"{_path(service)} would let the other environments of this host look into "
+                f"{service['environment']}: loopback is open to all of them. {GUARD}"
+            )
 
 
 def _meeting_point(service: Service) -> tuple[Any, str]:
@@ -70,9 +80,10 @@ _MUST_DIFFER: Mapping[str, Callable[[Service], Any]] = {
     "unit": lambda service: service["unit"],
     "env_file": lambda service: service["env_file"],
     "node": _meeting_point,
+    "port": lambda service: service.get("port"),
 }
 
 
 def _path(service: Service) -> str:
-    worker = f"workers {service['name']}"
-    return f"celery_{service['environment']}.{'beat' if service['kind'] == 'beat' else worker}"
+    kind, name = service["kind"], service["name"]
+    return f"celery_{service['environment']}.{f'workers {name}' if kind == 'worker' else kind}"

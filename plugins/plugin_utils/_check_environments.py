@@ -13,7 +13,7 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._check_collisions imp
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_service import problems_of_service
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import complete_environment
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec, validate
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import services_of
 
 _USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # useradd(8)
@@ -62,8 +62,9 @@ def _problems_of_sound(path: str, environment: Mapping[str, Any], members: Seque
         yield f"{path}.user is root. Services run as a user of their own: leave the key out to get the user {own}."
     yield from problems_of_keys(path, environment)
     yield from _problems_of_workers(path, environment, members)
-    for beat in services_of(environment, ("beat",)):
-        yield from problems_of_service(f"{path}.beat", environment["beat"], beat, members)
+    for service in services_of(environment, [kind for kind in KINDS if kind != "worker"]):
+        key = KINDS[service["kind"]]
+        yield from problems_of_service(f"{path}.{key}", environment[key], service, members)
 
 
 def _problems_of_workers(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:

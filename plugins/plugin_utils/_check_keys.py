@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check the values that a user may write in an environment, in a worker and in beat alike."""
+"""Check the values that a user may write in an environment, a worker, beat and Flower alike."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _problem_of_variable(name: str, value: Any) -> str | None:
     if not _VARIABLE_NAME.fullmatch(name):
         return "cannot be a variable: systemd drops it. Write letters, digits and _ only, not beginning with a digit."
     if name in STANDARD_VARIABLES:
-        return "is written by the collection. Set app, virtualenv, log_level or a worker's keys instead."
+        return "is written by the collection. Set app, virtualenv, log_level or keys of a worker or of flower instead."
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return 'is not a string. Write it in quotes, for example "1" or "true".'
     if "\0" in str(value):

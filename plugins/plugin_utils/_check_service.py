@@ -9,18 +9,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_flower import problems_of_flower
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service
 from ansible_collections.stalk.celery.plugins.plugin_utils._variables import (
     BEAT_FLAGS,
+    FLOWER_FLAGS,
+    FLOWER_VARIABLES,
     SOFT_SHUTDOWN_MARGIN,
     WORKER_FLAGS,
 )
 
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _UNIT_NAME = re.compile(r"[A-Za-z0-9:_.-]{1,247}\.service")  # systemd.unit(5): 255 characters in all
+_KEYS = (*WORKER_FLAGS, *BEAT_FLAGS, *FLOWER_FLAGS, *FLOWER_VARIABLES, "queues", "app", "beat")
 _FLAGS_WITH_A_KEY = {
-    **{f"--{key.replace('_', '-')}": key for key in (*WORKER_FLAGS, *BEAT_FLAGS, "queues", "app", "beat")},
+    **{f"--{key.replace('_', '-')}": key for key in _KEYS},
     "-A": "app",
     "-B": "beat",
     "-c": "concurrency",
@@ -31,8 +35,10 @@ _FLAGS_WITH_A_KEY = {
     "-n": "node",
     "--loglevel": "log_level",
     "-l": "log_level",
+    "--logging": "log_level",
+    "--unix-socket": "address",
 }
-_FLAGS_OF_THE_UNIT = ("-D", "--detach", "--pidfile", "--uid", "--gid", "--workdir", "-s", "--schedule")
+_FLAGS_OF_THE_UNIT = ("-D", "--detach", "--pidfile", "--uid", "--gid", "--workdir", "-s", "--schedule", "--db")
 _PREFORK_ONLY = ("max_tasks_per_child", "max_memory_per_child", "soft_time_limit")
 _POOLS_WITH_TIME_LIMIT = ("prefork", "gevent")
 _POOLS_THAT_SCALE = ("prefork", "gevent", "eventlet")
@@ -50,6 +56,8 @@ def problems_of_service(path: str, own: Mapping[str, Any], service: Service, mem
     yield from _names(path, service)
     yield from _hosts(path, service, members)
     yield from _options(path, service)
+    if service["kind"] == "flower":
+        yield from problems_of_flower(path, service)
     if service["kind"] == "worker":
         yield from _queues(path, service)
         yield from _concurrency(path, service)
@@ -68,7 +76,7 @@ def _names(path: str, service: Service) -> Iterator[str]:
 
 
 def _hosts(path: str, service: Service, members: Sequence[str]) -> Iterator[str]:
-    key = "host" if service["kind"] == "beat" else "hosts"
+    key = "hosts" if service["kind"] == "worker" else "host"
     for host in service["hosts"] or []:
         if host not in members:
             group = service["environment"]
@@ -80,6 +88,8 @@ def _hosts(path: str, service: Service, members: Sequence[str]) -> Iterator[str]
 def _options(path: str, service: Service) -> Iterator[str]:
     for option in service["options"]:
         flag = re.split("[= ]", option)[0]
+        if service["kind"] == "flower":  # which takes its options with one hyphen too, and _ for - within
+            flag = f"--{flag.lstrip('-').replace('_', '-')}"
         if flag in _FLAGS_WITH_A_KEY:
             yield f"{path}.options has {flag}, which has a key. Write {_FLAGS_WITH_A_KEY[flag]} instead."
         elif flag in _FLAGS_OF_THE_UNIT:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec, validate
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
 
 
 def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
@@ -31,7 +31,7 @@ def complete_environment(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
     :param value: its celery_<name> variable, checked.
     """
     spec = environment_spec()
-    own = {key: spec[key] for key in spec.keys() - spec["workers"]["options"].keys() - {"workers", "beat"}}
+    own = {key: spec[key] for key in spec.keys() - spec["workers"]["options"].keys() - {*KINDS.values()}}
     given = {key: item for key, item in value.items() if item is not None}
     defaults, _problems = validate({key: given[key] for key in own.keys() & given.keys()}, own, "")
     user = defaults.get("user", name)

@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import LIBRARY, Service, marker
 
 Entry = dict[str, Any]
@@ -22,7 +23,7 @@ _LIBRARY_FILES = (
 )
 
 
-def files_of(services: Sequence[Service], kinds: Container[str] = ("worker", "beat")) -> dict[str, list[Entry]]:
+def files_of(services: Sequence[Service], kinds: Container[str] = tuple(KINDS)) -> dict[str, list[Entry]]:
     """Return the files and directories of the services of some kinds, and once those of their environments.
 
     :param services: all services of the host; the operator command of an environment has the context of its first one.

@@ -16,6 +16,8 @@ from ansible.module_utils.common.validation import check_type_bool, check_type_i
 
 Spec = Mapping[str, Mapping[str, Any]]
 
+KINDS = {"worker": "workers", "beat": "beat", "flower": "flower"}  # kind of service -> its key in an environment
+
 _ARGUMENT_SPECS = Path(__file__).parents[2] / "roles" / "celery_service" / "meta" / "argument_specs.yml"
 _SCALARS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "bool": ("true or false", check_type_bool),

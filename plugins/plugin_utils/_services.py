@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._logs import directory_of, patterns_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec, validate
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._variables import variables_of
 
 Service = dict[str, Any]
@@ -21,21 +21,27 @@ _MERGED = ("environment", "sandbox", "limits")
 _HIDDEN_BY_PROTECT_HOME = ("/home/", "/root/", "/run/user/")
 
 
-def services_of(environment: Mapping[str, Any], kinds: Iterable[str], host: str | None = None) -> list[Service]:
+def services_of(
+    environment: Mapping[str, Any], kinds: Iterable[str] = tuple(KINDS), host: str | None = None
+) -> list[Service]:
     """Return the complete services of an environment.
 
     :param environment: a complete environment.
-    :param kinds: ``worker``, ``beat`` or both.
+    :param kinds: only the services of these kinds; by default those of all.
     :param host: only the services of this host; by default those of all hosts.
     """
-    beats = [{**environment["beat"], "name": "beat"}] if "beat" in environment else []
-    written = {"worker": environment["workers"], "beat": beats}
-    found = [_service(kind, environment, own) for kind in kinds for own in written[kind]]
+    found = [_service(kind, environment, own) for kind in kinds for own in _written(kind, environment)]
     return [service for service in found if host is None or service["hosts"] is None or host in service["hosts"]]
 
 
+def _written(kind: str, environment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what the environment says of its services of a kind; of some there can be one only, named after it."""
+    own = environment.get(KINDS[kind], [])
+    return [{**own, "name": kind}] if isinstance(own, Mapping) else own
+
+
 def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) -> Service:
-    spec = environment_spec()["workers" if kind == "worker" else "beat"]["options"]
+    spec = environment_spec()[KINDS[kind]]["options"]
     shared = {key: environment[key] for key in spec if key in environment and key != "name"}
     merged: dict[str, Any] = {key: {**shared[key], **own[key]} for key in _MERGED if key in shared and key in own}
     service, _problems = validate({**shared, **own, **merged}, spec, "")
@@ -45,7 +51,7 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
     service.setdefault("env_file", f"/etc/conf.d/{service['stem']}.conf")
     service.setdefault("enabled", service["state"] == "started")
     service.setdefault("node", f"{own['name']}@%h")
-    service.setdefault("hosts", [own["host"]] if kind == "beat" else None)
+    service.setdefault("hosts", [own["host"]] if "host" in own else None)
     if service["type"] == "forking":
         service.setdefault("log_file", f"{_LOGS}/{{name}}.log".format(**names))
     return {

@@ -21,14 +21,19 @@ WORKER_FLAGS = (
     "soft_time_limit",
 )
 BEAT_FLAGS = ("scheduler", "max_interval")
+FLOWER_FLAGS = ("address", "port", "url_prefix")
+FLOWER_VARIABLES = ("basic_auth", "auth", "auth_provider", "oauth2_key", "oauth2_secret", "oauth2_redirect_uri")
+_PREFIXES = {"worker": "CELERYD", "beat": "CELERYBEAT", "flower": "FLOWER"}
 _COMMON = ("BIN", "APP")
 _WORKER = ("NODES", "OPTS", "LOG_LEVEL", "LOG_FILE", "PID_FILE")
 _BEAT = ("OPTS", "LOG_LEVEL", "LOG_FILE")
+_FLOWER = ("OPTS", "LOG_LEVEL", "LOGGING", "DB", "PERSISTENT", *map(str.upper, (*FLOWER_FLAGS, *FLOWER_VARIABLES)))
 STANDARD_VARIABLES = frozenset(
     (
         *(f"CELERY_{name}" for name in _COMMON),
         *(f"CELERYD_{name}" for name in _WORKER),
         *(f"CELERYBEAT_{name}" for name in _BEAT),
+        *(f"FLOWER_{name}" for name in _FLOWER),
     )
 )
 SOFT_SHUTDOWN_MARGIN = 10  # seconds between the end of a soft shutdown and the kill
@@ -37,10 +42,10 @@ SOFT_SHUTDOWN_MARGIN = 10  # seconds between the end of a soft shutdown and the 
 def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str) -> dict[str, str]:
     """Return the variables of a service.
 
-    :param kind: ``worker`` or ``beat``.
+    :param kind: ``worker``, ``beat`` or ``flower``.
     :param service: its keys, complete.
     :param library: the directory of the module that tells systemd when it is ready.
-    :param state: the directory for beat's schedule.
+    :param state: the directory for what beat and Flower keep.
     """
     own = {key: str(value) for key, value in service["environment"].items()}
     standard = {"CELERY_BIN": f"{service['virtualenv']}/bin/celery", "CELERY_APP": service["app"]}
@@ -50,10 +55,13 @@ def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str
             named["PID_FILE"] = f"/run/{service['stem']}/worker.pid"
         if service["stop"] == "soft":
             standard["REMAP_SIGTERM"] = "SIGQUIT"
-        standard.update({f"CELERYD_{name}": value for name, value in named.items()})
-    else:
+    elif kind == "beat":
         options = _options(service, BEAT_FLAGS, schedule=f"{state}/schedule", pidfile="")
-        standard.update({f"CELERYBEAT_{name}": value for name, value in {"OPTS": options, **_log(service)}.items()})
+        named = {"OPTS": options, **_log(service)}
+    else:
+        options = _options(service, FLOWER_FLAGS, db=f"{state}/flower", persistent="true")
+        named = {"OPTS": options, **_log(service), **_access(service)}
+    standard.update({f"{_PREFIXES[kind]}_{name}": value for name, value in named.items()})
     if service["type"] == "notify":
         standard["PYTHONPATH"] = ":".join(filter(None, (library, own.pop("PYTHONPATH", ""))))
     return {**standard, **own}
@@ -62,6 +70,12 @@ def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str
 def _log(service: Mapping[str, Any]) -> dict[str, str]:
     level = {"LOG_LEVEL": service["log_level"]}
     return {**level, "LOG_FILE": service["log_file"]} if "log_file" in service else level
+
+
+def _access(flower: Mapping[str, Any]) -> dict[str, str]:
+    """Return who may use Flower. These are secrets: they are in no command line."""
+    given = {key: flower[key] for key in FLOWER_VARIABLES if key in flower}
+    return {key.upper(): value if isinstance(value, str) else ",".join(value) for key, value in given.items()}
 
 
 def _worker_options(service: Mapping[str, Any]) -> str:

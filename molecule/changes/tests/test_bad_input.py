@@ -52,6 +52,11 @@ def worker(**changes: Any) -> dict[str, Any]:
     return changed(workers=[{"name": "w1", **changes}])
 
 
+def flower(**changes: Any) -> dict[str, Any]:
+    """Return the variables of a run in which uat has a Flower."""
+    return changed(flower={"host": "app1", "port": 5556, "basic_auth": ["ann:only-for-the-tests-uat"], **changes})
+
+
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(
     ("variables", "expected"),
@@ -67,6 +72,9 @@ def worker(**changes: Any) -> dict[str, Any]:
         (worker(concurency=2), ["celery_uat.workers[0].concurency", "did you mean concurrency?"]),
         (changed(user="live"), ["celery_uat.user is live", "shared_user: true"]),
         (changed(beat={"host": "app2"}), ["celery_uat.beat.host names app2", "Write one of: app1"]),
+        (changed(flower={"host": "app1", "address": ""}), ["celery_uat.flower.address is empty", "basic_auth"]),
+        (flower(options=["--max_task=9"]), ["celery_uat", "No such option: --max_task"]),
+        (flower(address="192.0.2.1"), ["celery_uat", "Cannot assign requested address"]),
     ],
     ids=lambda value: None if isinstance(value, dict) else value[-1],
 )

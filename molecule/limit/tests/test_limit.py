@@ -122,6 +122,22 @@ def test_a_removed_worker_is_stopped_and_its_files_go(inventory: Inventory) -> N
     assert on_host("app1", "cat", FOREIGN) == FOREIGN_UNIT
 
 
+def test_flower_comes_and_goes_with_its_key(inventory: Inventory) -> None:
+    """Its service and files go when the inventory no longer has it, all but what it kept; nothing else changes."""
+    before = running("app1", "live"), running("app1", "uat"), files_of("app1", "uat")
+    content = inventory.environment("live")
+    content["flower"] = {"host": "app1", "basic_auth": ["ann:only-for-the-tests-live"], "options": ["--max_tasks=9"]}
+    inventory.write("live", content)
+    converged("-l", "live", inventory=inventory)
+    assert running("app1", "live").keys() - before[0].keys() == {"celery-live-flower.service"}
+    assert "celery-live-flower.conf" in files("app1")
+    del content["flower"]
+    inventory.write("live", content)
+    converged("-l", "live", inventory=inventory)
+    assert (running("app1", "live"), running("app1", "uat"), files_of("app1", "uat")) == before
+    assert "celery-live-flower" not in files("app1")
+
+
 def test_a_host_that_is_added_to_the_group_works_its_queues(inventory: Inventory) -> None:
     """One more line in the inventory is all it takes, and the other hosts notice nothing."""
     inventory.add_host("live", "app2")

@@ -5,9 +5,9 @@
 
 ``<virtualenv>/bin/python try_app.py --app=proj worker --pool=gevent`` goes as far as ``celery --app=proj worker
 --pool=gevent`` does before it makes the worker's parts: it patches for gevent and eventlet, parses all options, imports
-the application with its tasks, and finds queues, broker transport, result backend, pool and scheduler. It connects to
-nothing, writes nothing and sends none of the worker's signals. Exit status 0: it would start; otherwise stderr says why
-not.
+the application with its tasks, and finds queues, broker transport, result backend, pool, scheduler and the address of
+Flower. It connects to nothing, writes nothing and sends none of the worker's signals. Exit status 0: it would start;
+otherwise stderr says why not.
 """
 
 from __future__ import annotations
@@ -64,8 +64,45 @@ def as_worker(arguments: list[str]) -> list[str]:
     return [*arguments[:position], "worker", f"--hostname={node}", *options]
 
 
+def replace_flower() -> None:
+    """Let the command ``flower`` try what it would run."""
+    import click
+    from celery.utils.imports import symbol_by_name
+    from flower import command
+    from tornado.netutil import bind_sockets
+
+    is_known = command.is_flower_option
+
+    def refuse_unknown(argument: str) -> bool:
+        if not is_known(argument):
+            raise click.UsageError(f"No such option: {argument.partition('=')[0]}")
+        return True
+
+    class TrialFlower:
+        def __init__(self, capp: Any, options: Any, **_settings: Any) -> None:
+            self.options = options
+            capp.loader.import_default_modules()
+            find_connections(capp)
+
+        def start_http_server(self) -> None:
+            """Listen nowhere."""
+
+        def start(self) -> None:
+            """Find the address, but not the port, which the running Flower has, and what logs users in."""
+            for socket in bind_sockets(0, address=self.options.address):
+                socket.close()
+            if self.options.auth_provider:
+                symbol_by_name(self.options.auth_provider)
+
+        def stop(self) -> None:
+            """Stop nothing."""
+
+    for name, replacement in (("is_flower_option", refuse_unknown), ("Flower", TrialFlower)):
+        setattr(command, name, replacement)
+
+
 def replace_programs() -> None:
-    """Let the commands ``worker`` and ``beat`` try what they would run, and take the other commands away."""
+    """Let the commands ``worker`` and ``beat`` try what they would run, and take all others but ``flower`` away."""
     from celery.apps import beat, worker
     from celery.bin import beat as beat_command
     from celery.bin import celery as command
@@ -101,7 +138,8 @@ def replace_programs() -> None:
                 scheduler.Entry(**dict(entry, name=name, app=self.app))
             find_connections(self.app)
 
-    tried = {name: command.celery.commands[name] for name in ("worker", "beat")}
+    commands = command.celery.commands
+    tried = {name: commands[name] for name in ("worker", "beat", "flower") if name in commands}
     for place, name, replacement in (
         (worker, "Worker", TrialWorker),
         (beat, "Beat", TrialBeat),
@@ -121,6 +159,8 @@ def main(arguments: list[str]) -> int:
 
         maybe_patch_concurrency()
         replace_programs()
+        if "flower" in arguments:
+            replace_flower()
         from celery.bin.celery import main as celery
 
         celery()

@@ -10,7 +10,7 @@ from tests.fleet import files, on_host
 from tests.runs import converged
 
 UNITS = {
-    "app1": ["live-w1", "live-w2", "live-beat", "uat-w1", "uat-beat", "debug-w1"],
+    "app1": ["live-w1", "live-w2", "live-beat", "live-flower", "uat-w1", "uat-beat", "debug-w1"],
     "app2": ["live-w1", "live-reports", "live-mails"],
 }
 PREDICTED = [

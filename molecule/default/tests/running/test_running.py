@@ -13,7 +13,8 @@ from tests.fleet import Service, denied, on_host, owners, queues, services, tick
 
 EXPECTED = {
     "app1": {
-        "celery-live-w1", "celery-live-w2", "celery-live-beat", "celery-uat-w1", "celery-uat-beat", "celery-debug-w1",
+        "celery-live-w1", "celery-live-w2", "celery-live-beat", "celery-live-flower",
+        "celery-uat-w1", "celery-uat-beat", "celery-debug-w1",
     },
     "app2": {"celery-live-w1", "celery-live-reports", "celery-live-mails"},
     "broker1": set(),

@@ -28,6 +28,20 @@ def worker(**changes: Any) -> dict[str, Any]:
     return environment(workers=[{"name": "w1", **changes}])
 
 
+def flower(**changes: Any) -> dict[str, Any]:
+    """An environment with Flower."""
+    return environment(flower={"host": "app1", **changes})
+
+
+OAUTH = {
+    "auth": ".*@example.com",
+    "auth_provider": "flower.views.auth.GithubLoginHandler",
+    "oauth2_key": "key",
+    "oauth2_secret": "s3cret",
+    "oauth2_redirect_uri": "https://example.com/login",
+}
+
+
 def test_three_keys_are_enough() -> None:
     assert problems_of(environment()) == []
 
@@ -60,6 +74,7 @@ def test_everything_at_once_is_sound() -> None:
             },
         ],
         beat={"host": "app1", "scheduler": "django_celery_beat.schedulers:DatabaseScheduler"},
+        flower={"host": "app1", "address": "", "url_prefix": "/live/flower", "basic_auth": ["ann:a b:c"], **OAUTH},
     )
     assert problems_of(live, environment(user="uat")) == []
 
@@ -140,7 +155,7 @@ def test_everything_at_once_is_sound() -> None:
         (environment(environment={"HOSTS": ["a"]}), ["celery_live.environment.HOSTS", "in quotes"]),
         (
             environment(environment={"CELERYD_OPTS": "-c 4"}),
-            ["celery_live.environment.CELERYD_OPTS", "a worker's keys"],
+            ["celery_live.environment.CELERYD_OPTS", "keys of a worker"],
         ),
         (worker(stop="soft", type="forking"), ["celery_live.workers[0].stop: soft", "type: notify"]),
         (worker(stop="soft", stop_timeout=10), ["celery_live.workers[0].stop: soft", "Write a longer one"]),
@@ -148,12 +163,52 @@ def test_everything_at_once_is_sound() -> None:
         (worker(log_file="/var/log/%n/w1.log"), ["celery_live.workers[0].log_file", "in its directory"]),
         (worker(log_file="w1.log"), ["celery_live.workers[0].log_file is 'w1.log'", "not an absolute path"]),
         (environment(sandbox={"UMask": "0027\nUser=root"}), ["celery_live.sandbox.UMask", "line break"]),
+        (flower(host="db1"), ["celery_live.flower.host names db1", "Write one of: app1, app2"]),
+        (flower(prot=8080), ["celery_live.flower.prot", "did you mean port?"]),
+        (flower(log_file="/var/log/flower.log"), ["celery_live.flower.log_file is not a known key"]),
+        (flower(address="0.0.0.0"), ["celery_live.flower.address is '0.0.0.0'", 'basic_auth: ["NAME:PASSWORD"]']),
+        (flower(address=""), ["celery_live.flower.address is empty, every address", "basic_auth"]),
+        (flower(address="::"), ["celery_live.flower.address is '::'", "basic_auth"]),
+        (flower(address="app1", basic_auth=[]), ["celery_live.flower.address is 'app1'", "basic_auth"]),
+        (flower(port=80), ["celery_live.flower.port is 80", "from 1024 to 65535"]),
+        (flower(port=65536), ["celery_live.flower.port is 65536", "from 1024 to 65535"]),
+        (flower(url_prefix="a b"), ["celery_live.flower.url_prefix is 'a b'", "letters, digits"]),
+        (flower(basic_auth=["ann:x", "s3cret"]), ["celery_live.flower.basic_auth[1]", "NAME:PASSWORD"]),
+        (flower(basic_auth=["ann:"]), ["celery_live.flower.basic_auth[0]", "NAME:PASSWORD"]),
+        (flower(basic_auth=["ann:s3cret,"]), ["celery_live.flower.basic_auth[0]", "without commas"]),
+        (flower(basic_auth=["ann:s3crét"]), ["celery_live.flower.basic_auth[0]", "in ASCII"]),
+        (flower(**{**OAUTH, "oauth2_secret": ""}), ["celery_live.flower.oauth2_secret is missing"]),
+        (flower(oauth2_key="x"), ["celery_live.flower.oauth2_key works only with auth", "celery_live.flower.auth"]),
+        (flower(options=["--port=80"]), ["celery_live.flower.options has --port", "Write port instead"]),
+        (flower(options=["-basic_auth=a:s3cret"]), ["celery_live.flower.options has --basic-auth", "Write basic_auth"]),
+        (flower(options=["--unix_socket=/run/x"]), ["celery_live.flower.options has --unix-socket", "Write address"]),
+        (
+            flower(options=["--cookie_secret=s3cret"]),
+            ["celery_live.flower.options has a secret", "FLOWER_COOKIE_SECRET into celery_live.flower.environment"],
+        ),
+        (
+            flower(environment={"FLOWER_ADDRESS": "0.0.0.0"}),
+            ["celery_live.flower.environment.FLOWER_ADDRESS", "keys of a worker or of flower"],
+        ),
     ],
 )
 def test_message(live: Any, expected: list[str]) -> None:
     (problem,) = problems_of(live)
     for part in expected:
         assert part in problem
+    assert "s3cr" not in problem
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_flower_on_loopback_is_open(address: str) -> None:
+    assert problems_of(flower(address=address)) == []
+
+
+def test_flower_on_loopback_of_a_shared_host_is_not() -> None:
+    (problem,) = problems_of(flower(), environment())
+    assert "celery_live.flower would let the other environments of this host look into live" in problem
+    assert 'basic_auth: ["NAME:PASSWORD"]' in problem
+    assert problems_of(flower(basic_auth=["ann:s3cret"]), environment()) == []
 
 
 def test_all_problems_at_once() -> None:
@@ -216,6 +271,11 @@ def test_message_about_names(names: list[str], expected: list[str]) -> None:
             environment(shared_broker=True, environment={"CELERY_BROKER_URL": "redis://db1"}),
             environment(shared_broker=True, environment={"CELERY_BROKER_URL": "redis://db1"}),
             ["have the same node on this host: w1@%h"],
+        ),
+        (
+            flower(basic_auth=["ann:x"]),
+            flower(basic_auth=["ann:x"], address="127.0.0.2"),
+            ["celery_uat.flower and celery_live.flower have the same port on this host: 5555. Set port in one"],
         ),
     ],
 )

@@ -16,10 +16,8 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._services import tria
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 
 
-def services_on(
-    host: str = "app1", kinds: tuple[str, ...] = ("worker", "beat"), **changes: Any
-) -> list[dict[str, Any]]:
-    return services(environments({"live": {**MINIMAL, **changes}}), kinds, host)
+def services_on(host: str = "app1", **changes: Any) -> list[dict[str, Any]]:
+    return services(environments({"live": {**MINIMAL, **changes}}), host)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +50,9 @@ def test_smallest_environment() -> None:
 
 def test_hosts_of_a_service() -> None:
     workers = [{"name": "w1"}, {"name": "video", "hosts": ["app2"]}]
-    changes: dict[str, Any] = {"workers": workers, "beat": {"host": "app1"}}
+    changes: dict[str, Any] = {"workers": workers, "beat": {"host": "app1"}, "flower": {"host": "app2"}}
     assert [service["name"] for service in services_on("app1", **changes)] == ["w1", "beat"]
-    assert [service["name"] for service in services_on("app2", **changes)] == ["w1", "video"]
-    assert [service["name"] for service in services_on("app1", ("worker",), **changes)] == ["w1"]
+    assert [service["name"] for service in services_on("app2", **changes)] == ["w1", "video", "flower"]
 
 
 def test_a_service_overrides_its_environment() -> None:
@@ -102,6 +99,17 @@ def test_command_line_of_a_worker() -> None:
 def test_options_with_white_space_and_quotes_stay_one_word() -> None:
     (service,) = services_on(workers=[{"name": "w1", "options": ['--statedb=/a b/"c"']}])
     assert service["variables"]["CELERYD_OPTS"] == r'"--statedb=/a b/\"c\""'
+
+
+def test_command_line_and_variables_of_flower() -> None:
+    flower = {"host": "app1", "port": 8080, "url_prefix": "flower", "basic_auth": ["ann:s3cret", "bob:pass"]}
+    (_worker, service) = services_on(flower=flower, log_file="/var/log/celery-live/%n.log")
+    assert service["unit"] == "celery-live-flower.service"
+    assert service["variables"]["FLOWER_OPTS"] == (
+        "--db=/var/lib/celery-live/flower --persistent=true --address=127.0.0.1 --port=8080 --url-prefix=flower"
+    )
+    assert service["variables"]["FLOWER_BASIC_AUTH"] == "ann:s3cret,bob:pass"
+    assert "log_file" not in service
 
 
 def test_the_python_path_of_the_user_comes_after_ours() -> None:

@@ -55,6 +55,7 @@ def try_app(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatc
         pytest.param(APP, "beat --schedule=schedule --pidfile=pid", id="beat"),
         pytest.param(APP, "multi start w1@%h --pidfile=pid --logfile=log --pool=solo", id="multi"),
         pytest.param(TASK.format("acks_late=True"), "worker", id="late acknowledgement"),
+        pytest.param(APP, "flower --address=127.0.0.1 --port=5555 --db=flower --persistent=true", id="flower"),
     ],
 )
 def test_what_would_start_is_accepted_and_leaves_no_trace(
@@ -106,6 +107,13 @@ def test_what_would_start_is_accepted_and_leaves_no_trace(
         pytest.param({"proj": APP + BROKEN_ENTRY}, "beat", "'tsk'", id="entry of beat"),
         pytest.param({"proj": APP}, "worker --detach", "remove --detach", id="worker in the background"),
         pytest.param({"proj": APP}, "beat --detach", "remove --detach", id="beat in the background"),
+        pytest.param({"proj": APP}, "flower --prot=5555", "No such option: --prot", id="unknown option of flower"),
+        pytest.param({"proj": APP}, "flower --address=192.0.2.1", "Cannot assign requested address", id="address"),
+        pytest.param({"proj": APP}, "flower --auth=*@*", "Invalid '--auth' option", id="OAuth"),
+        pytest.param(
+            {"proj": APP}, "flower --auth=a@b.c --auth-provider=flower.views.auth.Gihub", "'Gihub'", id="provider"
+        ),
+        pytest.param({"proj": APP + "app.conf.imports = ['absent']\n"}, "flower", "'absent'", id="imports of flower"),
         pytest.param({"proj": APP}, "purge --force", "No such command 'purge'", id="another command"),
     ],
 )
@@ -128,16 +136,27 @@ def test_a_soft_stop_is_refused_where_it_would_lose_tasks(try_app: Try) -> None:
 
 
 @pytest.mark.parametrize(
-    ("app", "arguments", "status", "error"),
+    ("modules", "arguments", "status", "error"),
     [
-        pytest.param(APP, "worker --pool=gevent", 0, "", id="accepted"),
-        pytest.param("import try_app\n", "worker", 2, "No module named 'try_app'", id="modules beside the script"),
+        pytest.param({"proj": APP}, "worker --pool=gevent", 0, "", id="accepted"),
+        pytest.param(
+            {"proj": "import try_app\n"}, "worker", 2, "No module named 'try_app'", id="modules beside the script"
+        ),
+        pytest.param(
+            {"proj": APP, "path/flower": "raise ModuleNotFoundError(f'No module named {__name__}')\n"},
+            "flower",
+            1,
+            "ModuleNotFoundError: No module named flower",
+            id="flower is not installed",
+        ),
     ],
 )
-def test_the_script_stands_alone(tmp_path: Path, app: str, arguments: str, status: int, error: str) -> None:
-    write(tmp_path, {"proj": app})
+def test_the_script_stands_alone(
+    tmp_path: Path, modules: dict[str, str], arguments: str, status: int, error: str
+) -> None:
+    write(tmp_path, modules)
     command = [sys.executable, str(SCRIPT), "--app=proj", *arguments.split()]
-    environment = {**os.environ, "PYTHONPATH": ""}
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}/path"}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
