@@ -97,6 +97,17 @@ def service(host: str, unit: str) -> Service:
     return next(found for found in services(host) if found.unit == f"{unit}.service")
 
 
+def wait_for_new_process(old: Service, seconds: float = 30) -> Service:
+    """Return a service when it is running with another process than before; AssertionError after so many seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        new = service(old.host, old.unit.removesuffix(".service"))
+        if new.state == "active (running)" and new.pid != old.pid:
+            return new
+        time.sleep(0.2)
+    raise AssertionError(f"{old.unit} on {old.host} did not come back within {seconds} s")
+
+
 def owners(service: Service) -> set[str]:
     """Return the users that own the processes of a service."""
     pids = on_host(service.host, "cat", f"/sys/fs/cgroup/system.slice/{service.unit}/cgroup.procs").split()

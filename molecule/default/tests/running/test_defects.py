@@ -8,45 +8,29 @@ import time
 
 import pytest
 
-from tests.fleet import Service, denied, on_host, services, ticks, whoami
-
-
-def service(unit: str, host: str = "app1") -> Service:
-    """Return one service, which must exist."""
-    return next(found for found in services(host) if found.unit == f"{unit}.service")
-
-
-def wait_for_new_process(old: Service, seconds: float = 30) -> Service:
-    """Return the service when it is running again with another process."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        new = service(old.unit.removesuffix(".service"), old.host)
-        if new.state == "active (running)" and new.pid != old.pid:
-            return new
-        time.sleep(0.2)
-    raise AssertionError(f"{old.unit} did not come back")
+from tests.fleet import denied, on_host, service, services, ticks, wait_for_new_process, whoami
 
 
 def test_1_beat_starts_and_stays() -> None:
     """Beat runs with current Celery: it was started once since boot, and its ticks are run."""
-    beat = service("celery-live-beat")
+    beat = service("app1", "celery-live-beat")
     restarts = on_host("app1", "systemctl", "show", "--property=NRestarts", "--value", beat.unit).strip()
     assert (beat.state, restarts) == ("active (running)", "0")
-    before = ticks(service("celery-live-w1"))
+    before = ticks(service("app1", "celery-live-w1"))
     time.sleep(3)
-    assert ticks(service("celery-live-w1")) > before
+    assert ticks(service("app1", "celery-live-w1")) > before
 
 
 @pytest.mark.parametrize("name", ["w1", "w2"])
 def test_3_each_node_returns_after_kill_9(name: str) -> None:
     """A node that is killed comes back and consumes; the other one is not touched."""
-    killed = service(f"celery-live-{name}")
-    other = service("celery-live-w2" if name == "w1" else "celery-live-w1")
+    killed = service("app1", f"celery-live-{name}")
+    other = service("app1", "celery-live-w2" if name == "w1" else "celery-live-w1")
     on_host("app1", "kill", "-9", str(killed.pid))
     new = wait_for_new_process(killed)
     queue = "celery" if name == "w1" else "bulk"
     assert f"{name}@app1" in {report["node"] for report in whoami(new, queue, 8)}
-    assert service(other.unit.removesuffix(".service")) == other
+    assert service("app1", other.unit.removesuffix(".service")) == other
 
 
 def test_4_run_directories_are_there_after_a_boot() -> None:

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A broker that is away."""
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fleet import Service, on_host, service, ticks
+from tests.work import eventually, run_tasks, send_new
+
+HOSTS = ("app1", "app2")
+OUTAGE = 90
+BROKER = "redis-server.service"
+
+
+@pytest.fixture
+def broker() -> Iterator[None]:
+    """Start the broker at the end, whatever happened."""
+    yield
+    on_host("broker1", "systemctl", "start", BROKER)
+
+
+def status(found: Service) -> str:
+    """Return what a service tells systemd of itself."""
+    return on_host(found.host, "systemctl", "show", "--property=StatusText", "--value", found.unit).strip()
+
+
+@pytest.mark.usefixtures("broker")
+def test_an_outage_is_no_hang_and_no_end(workers: list[Service]) -> None:
+    """The broker is away for 90 s under WatchdogSec=30: tasks finish, no process ends, and all consume again."""
+    beat = service("app1", "celery-live-beat")
+    works = send_new(workers, count=1, seconds=OUTAGE / 2)
+    for work in works:
+        work.wait("begun", 20)
+    on_host("broker1", "systemctl", "stop", BROKER)
+    time.sleep(OUTAGE)
+    for worker in workers:
+        assert status(worker).startswith("broker unreachable since ")
+    for work in works:
+        work.assert_each_done_once()
+    on_host("broker1", "systemctl", "start", BROKER)
+    run_tasks(workers, 90)
+    assert [service(worker.host, worker.unit.removesuffix(".service")) for worker in workers] == workers
+    assert service("app1", "celery-live-beat") == beat
+    for worker in workers:
+        assert status(worker).startswith("connected to redis://")
+
+
+@pytest.mark.usefixtures("broker")
+def test_a_boot_without_a_broker_ends_in_workers_that_consume_when_it_comes() -> None:
+    """Nothing gives up, however long the broker takes."""
+    on_host("broker1", "systemctl", "stop", BROKER)
+    subprocess.run(["podman", "restart", "--time", "60", *HOSTS], check=True, capture_output=True)
+    prefork = service("app1", "celery-live-prefork")
+    eventually("connecting", lambda: status(prefork).startswith("connecting to redis://"), 60)
+    assert "password" not in status(prefork)
+    assert "only-for-the-tests" not in status(prefork)
+    time.sleep(10)
+    assert service("app1", "celery-live-prefork").state.startswith("activating")
+    on_host("broker1", "systemctl", "start", BROKER)
+    names = ("prefork", "threads", "gevent", "eventlet", "solo")
+    units = [(host, f"celery-live-{name}") for host in HOSTS for name in names]
+    for host, unit in units:
+        eventually(f"{unit} runs", lambda h=host, u=unit: service(h, u).state == "active (running)", 60)
+    workers = [service(host, unit) for host, unit in units]
+    run_tasks(workers)
+    before = ticks(workers[0])
+    eventually("ticks", lambda: ticks(workers[0]) > before, 20)

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes that die, and processes that hang."""
+from __future__ import annotations
+
+import pytest
+
+from tests.fleet import Service, on_host, service, ticks, wait_for_new_process
+from tests.work import eventually, run_tasks, send_new, together, wait_for_all
+
+
+@pytest.fixture
+def beat() -> Service:
+    """Return the beat."""
+    return service("app1", "celery-live-beat")
+
+
+def signal(number: str, killed: Service) -> None:
+    """Send a signal to the main process of a service."""
+    on_host(killed.host, "kill", f"-{number}", str(killed.pid))
+
+
+def come_back(old: list[Service], seconds: float) -> list[Service]:
+    """Return the services when each of them has a new process and each worker among them has run a task."""
+    new = together(lambda one: wait_for_new_process(one, seconds), old)
+    run_tasks([one for one in new if one.name != "beat"])
+    return new
+
+
+def assert_ticks(beat: Service) -> None:
+    """Wait for two more ticks of beat."""
+    worker = service(beat.host, "celery-live-threads")
+    before = ticks(worker)
+    eventually("two ticks", lambda: ticks(worker) >= before + 2, 20)
+
+
+def test_a_main_process_that_is_killed_comes_back_and_consumes(workers: list[Service], beat: Service) -> None:
+    """kill -9 of the main processes of all pools and of beat."""
+    together(lambda one: signal("KILL", one), [*workers, beat])
+    come_back([*workers, beat], 60)
+    assert_ticks(beat)
+
+
+@pytest.mark.parametrize("host", ["app1", "app2"])
+def test_a_child_that_is_killed_is_replaced_and_harms_no_other(host: str) -> None:
+    """kill -9 of a child of the prefork pool: its task is lost, the main process and all others go on."""
+    worker = service(host, "celery-live-prefork")
+    children = set(on_host(host, "pgrep", "--parent", str(worker.pid)).split())
+    (work,) = send_new([worker], count=len(children), seconds=5)
+    work.wait("begun", 20)
+    on_host(host, "kill", "-KILL", min(children))
+    work.wait("done", 20, count=len(children) - 1)
+    (more,) = send_new([worker], count=40, seconds=0.1)
+    more.wait("done", 30)
+    more.assert_each_done_once()
+    after = set(on_host(host, "pgrep", "--parent", str(worker.pid)).split())
+    assert (len(after), len(after & children)) == (len(children), len(children) - 1)
+    assert service(host, "celery-live-prefork") == worker
+
+
+def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_traceback(workers: list[Service], beat: Service) -> None:
+    """SIGSTOP of the main processes of all pools and of beat, under WatchdogSec=30."""
+    together(lambda one: signal("STOP", one), [*workers, beat])
+    come_back([*workers, beat], 90)
+    assert_ticks(beat)
+    for hung in [*workers, beat]:
+        said = on_host(hung.host, "journalctl", "--quiet", "--unit", hung.unit, f"_PID={hung.pid}", "--lines=200")
+        assert "Fatal Python error: Aborted" in said
+        assert "celery" in said.partition("most recent call first")[2]
+
+
+def test_long_tasks_and_a_long_stop_are_no_hang(workers: list[Service]) -> None:
+    """Tasks that take longer than the watchdog waits, and a stop that waits for them: none is ended before its time."""
+    works = send_new(workers, count=1, seconds=45)
+    wait_for_all(works, "begun", 20)
+    together(lambda one: on_host(one.host, "systemctl", "restart", one.unit), workers)
+    wait_for_all(works, "done", 1)
+    for work in works:
+        work.assert_each_done_once()
