@@ -65,7 +65,7 @@ def flower(**changes: Any) -> dict[str, Any]:
         (changed(app="meta_edc.celery.uat:application"), ["celery_uat", "has no attribute 'application'"]),
         (changed(environment={"DJANGO_SETTINGS_MODULE": "nothing", **UAT["environment"]}), ["celery_uat", "'nothing'"]),
         (worker(options=["--without-gosip"]), ["celery_uat", "No such option", "--without-gosip"]),
-        (worker(pool="eventlet"), ["celery_uat", "No module named 'eventlet'"]),
+        (changed(beat={"host": "app1", "scheduler": "absent:Absent"}), ["celery_uat", "No module named 'absent'"]),
         (worker(limits={"MemoryMax": "lots"}), ["celery_uat", "MemoryMax=lots"]),
         (changed(directory="/home/uat/nothing"), ["celery_uat", "/home/uat/nothing"]),
         (changed(virtualenv="/usr"), ["celery_uat", "/usr", "packages"]),

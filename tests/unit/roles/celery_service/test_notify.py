@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import ANY
 
-import click
 import pytest
 from ansible_collections.stalk.celery.tests.unit.roles.celery_service.systemd import LIBRARY
 
@@ -293,36 +292,31 @@ def test_beat_inside_of_a_worker_does_not_notify(
         listener.recv(1000)
 
 
-def test_flower_is_ready_when_its_loop_runs(
-    module: Any, service: Any, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    callbacks: list[Any] = []
-    periodic: list[Any] = []
-    loop = SimpleNamespace(add_callback=callbacks.append)
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ({"address": "127.0.0.1"}, "http://127.0.0.1:5555/"),
+        ({"address": "::1", "url_prefix": "/live/flower/"}, "http://[::1]:5555/live/flower"),
+        ({"certfile": "/etc/cert.pem"}, "https://*:5555/"),
+    ],
+)
+def test_the_address_of_flower_is_one_to_copy(module: Any, options: dict[str, str], url: str) -> None:
+    all_options = {"address": "", "port": 5555, "url_prefix": None, "certfile": None, "basic_auth": ["ann:s3cret"]}
+    assert module.flower_url(SimpleNamespace(**{**all_options, **options})) == url
 
-    def periodically(callback: Any, milliseconds: float) -> Any:
-        return SimpleNamespace(start=lambda: periodic.append((callback, milliseconds)))
 
-    monkeypatch.setattr(module.signals.import_modules, "receivers", [])
-    ioloop = SimpleNamespace(IOLoop=SimpleNamespace(current=lambda: loop), PeriodicCallback=periodically)
-    monkeypatch.setitem(sys.modules, "tornado.ioloop", ioloop)
-    module.follow_flower(service)
-
-    def import_modules() -> None:
-        for _receiver, response in module.signals.import_modules.send(sender=None):
-            assert response is None
-
-    with click.Context(click.Command("worker"), info_name="worker"):
-        import_modules()
-    assert callbacks == []
-    with click.Context(click.Command("flower"), info_name="flower"):
-        import_modules()
-    listener.setblocking(False)
-    with pytest.raises(BlockingIOError):
-        listener.recv(1000)
-    callbacks[0]()
-    assert listener.recv(1000).decode() == "READY=1\nSTATUS=listening\nWATCHDOG=1"
-    assert periodic[0][1] == 5000.0
+def test_flower_says_since_when_the_broker_is_away(module: Any) -> None:
+    observation = module.Observation("redis://:**@broker")
+    observation.end()
+    assert observation.state.startswith("connecting to redis://:**@broker since ")
+    observation.begin("redis://:**@broker")
+    assert observation.state == "connected to redis://:**@broker"
+    observation.end()
+    first = observation.state
+    time.sleep(1.01)
+    observation.end()
+    assert observation.state == first
+    assert first.startswith("broker unreachable since ")
 
 
 @pytest.mark.parametrize(

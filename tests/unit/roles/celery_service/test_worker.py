@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,48 @@ def test_beat_is_ready_when_it_schedules_and_may_pause_longer_than_the_watchdog(
     assert pause.count("WATCHDOG=1") == len(statuses(pause)) >= 3
     unit.process.send_signal(signal.SIGTERM)
     assert unit.process.wait(20) == 0
+
+
+def test_flower_says_what_it_does_from_its_start_to_its_end(start: Start, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    away.touch()
+    port = free_port()
+    unit = start("flower", "--address=127.0.0.1", f"--port={port}")
+    listening = f"STATUS=listening at http://127.0.0.1:{port}/; "
+    starting = unit.wait_for(f"{listening}connecting to {BROKER} since ") + unit.collect(TIMEOUT)
+    assert "READY=1" not in starting
+    assert starting.count("WATCHDOG=1") == len(statuses(starting)) >= 3
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck") as answer:
+        assert answer.read() == b"OK"
+    away.unlink()
+    assert f"{listening}connected to {BROKER}" in unit.wait_for("READY=1")
+
+    away.touch()
+    unit.wait_for(f"{listening}broker unreachable since ")
+    unreachable = unit.collect(3 * TIMEOUT)
+    assert unreachable.count("WATCHDOG=1") == len(statuses(unreachable)) >= 6
+    away.unlink()
+    assert "READY=1" not in unit.wait_for(f"{listening}connected to {BROKER}")
+
+    away.touch()
+    unit.wait_for(f"{listening}broker unreachable since ")
+    unit.process.send_signal(signal.SIGTERM)
+    unit.wait_for("STOPPING=1")
+    assert unit.process.wait(5) == 0
+
+
+def test_a_frozen_flower_is_not_fed_and_leaves_its_traceback(start: Start) -> None:
+    unit = start("flower", "--address=127.0.0.1", f"--port={free_port()}", FREEZE="60")
+    unit.wait_for("READY=1")
+    unit.wait_for("STATUS=main loop hangs since ")
+    assert "WATCHDOG=1" not in unit.collect(TIMEOUT / 2)
+    unit.process.send_signal(signal.SIGABRT)
+    assert unit.process.wait(20) == -signal.SIGABRT
+    assert " in freeze\n" in unit.journal.read_text()
+
+
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from celery import Celery, signals
 from kombu.transport import TRANSPORT_ALIASES, memory
 from kombu.utils import functional
+from tornado.ioloop import IOLoop
 
 DIRECTORY = Path(os.environ["SAMPLE_DIRECTORY"])
 AWAY = DIRECTORY / "away"
@@ -78,6 +80,13 @@ def begin(sender: Any, **_: Any) -> None:
         app.tasks[f"sample.{name}"].delay(*arguments)
     if "FREEZE" in os.environ:
         sender.call_soon(freeze, float(os.environ["FREEZE"]))
+
+
+@signals.import_modules.connect(weak=False)
+def begin_flower(**_: Any) -> None:
+    """Freeze the main loop of Flower for FREEZE seconds."""
+    if "FREEZE" in os.environ and "flower" in sys.argv:
+        IOLoop.current().call_later(2, freeze, float(os.environ["FREEZE"]))
 
 
 def freeze(seconds: float) -> None:

@@ -14,7 +14,9 @@ healthy; with anything else the main loop hangs, the thread stops feeding and sy
 from __future__ import annotations
 
 import _socket
+import atexit
 import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -269,21 +271,97 @@ def follow_beat(service: Service) -> None:
     signals.beat_init.connect(on_init, weak=False)
 
 
+class Observation:
+    """What becomes of Flower's connection to the broker, which a thread of its own keeps."""
+
+    def __init__(self, uri: str) -> None:
+        """Say that it is to be made."""
+        self.connected = False
+        self.state = f"connecting to {uri} since {clock(time.time())}"
+
+    def begin(self, uri: str) -> None:
+        """Say that it is made."""
+        self.connected, self.state = True, f"connected to {uri}"
+
+    def end(self) -> None:
+        """Say that it is lost, if it was there."""
+        if self.connected:
+            self.connected, self.state = False, f"{BROKER} since {clock(time.time())}"
+
+
+def observe_events(observation: Observation, on_ready: Callable[[], object]) -> None:
+    """Let Celery's receiver of events enter its connection into ``observation`` and call ``on_ready`` each time.
+
+    It also tries to connect every few seconds. Flower doubles its pause each time, and is blind as long again as the
+    broker was away.
+    """
+    receiver: Any = import_module("celery.events").EventReceiver
+    begin, capture, on_consume_ready = receiver.__init__, receiver.capture, receiver.on_consume_ready
+
+    def connected_begin(self: Any, channel: Any, *args: Any, **kwargs: Any) -> None:
+        channel.ensure_connection(interval_max=LONGEST_INTERVAL)
+        begin(self, channel, *args, **kwargs)
+
+    def watched_capture(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return capture(*args, **kwargs)
+        finally:
+            observation.end()
+
+    def on_watched_ready(self: Any, connection: Any, *args: Any, **kwargs: Any) -> None:
+        on_consume_ready(self, connection, *args, **kwargs)
+        observation.begin(connection.as_uri())
+        on_ready()
+
+    patched = {"__init__": connected_begin, "capture": watched_capture, "on_consume_ready": on_watched_ready}
+    for name, method in patched.items():
+        setattr(receiver, name, method)
+
+
+def flower_url(options: Any) -> str:
+    """Return where Flower listens, which takes no secret."""
+    host = f"[{options.address}]" if ":" in options.address else options.address or "*"
+    return f"http{'s' * bool(options.certfile)}://{host}:{options.port}/{(options.url_prefix or '').strip('/')}"
+
+
+def leave() -> None:
+    """End the process with what it does at its end, but without its threads: one may wait for the broker for hours."""
+    try:
+        atexit._run_exitfuncs()
+    finally:
+        os._exit(0)
+
+
 def follow_flower(service: Service) -> None:
     """Notify for ``celery flower``, which imports the tasks, binds its port and starts its loop, in this order."""
 
-    def on_import(**_: Any) -> None:
+    def on_import(sender: Any, **_: Any) -> None:
         context = click.get_current_context(silent=True)
         if context is None or context.info_name != "flower":
             return
         ioloop: Any = sys.modules["tornado.ioloop"]
-        watch = Watch(service, str)
+        options: Any = sys.modules["tornado.options"].options
+        loop = ioloop.IOLoop.current()
+        observation = Observation(sender.connection().as_uri())
+        watch = Watch(service, lambda: f"; {observation.state}")
+        unready = ["READY=1"]
 
         def on_loop() -> None:
-            watch.loop("listening")
-            watch.tell("READY=1")
+            watch.loop(f"listening at {flower_url(options)}")
+            signal.signal(signal.SIGTERM, on_stop)
 
-        ioloop.IOLoop.current().add_callback(on_loop)
+        def on_stop(*_: object) -> None:
+            watch.wait("stopping, saves what it saw")
+            with suppress(OSError):
+                watch.tell("STOPPING=1")
+            leave()
+
+        def on_ready() -> None:
+            watch.tell(*unready)
+            unready.clear()
+
+        loop.add_callback(on_loop)
+        observe_events(observation, partial(loop.add_callback, on_ready))
         ioloop.PeriodicCallback(watch.renew, watch.interval * 1000).start()
         watch.start()
 
