@@ -12,28 +12,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-ASK = """
-import json, sys
+APP = """
+import json, os, sys
+from urllib.parse import urlsplit
 from celery import Celery
 
+app = Celery(broker=os.environ["CELERY_BROKER_URL"], backend=os.environ["CELERY_RESULT_BACKEND"])
+prefix = {"global_keyprefix": urlsplit(app.conf.broker_url).username + ":"}
+app.conf.update(broker_transport_options=prefix, result_backend_transport_options=prefix)
+"""
+ASK = APP + """
 queue, count = sys.argv[1], int(sys.argv[2])
-app = Celery(broker=__import__("os").environ["CELERY_BROKER_URL"],
-             backend=__import__("os").environ["CELERY_RESULT_BACKEND"])
 sent = [app.send_task("meta_edc.tasks.whoami", queue=queue) for _ in range(count)]
 print(json.dumps([result.get(timeout=30) for result in sent]))
 """
-QUEUES = """
-import json, os
-from celery import Celery
-
-app = Celery(broker=os.environ["CELERY_BROKER_URL"])
+QUEUES = APP + """
 active = app.control.inspect(timeout=2).active_queues() or {}
 print(json.dumps({node: [queue["name"] for queue in queues] for node, queues in active.items()}))
 """
+TASK = APP + """
+name, queue, arguments = sys.argv[1:]
+print(json.dumps(app.send_task(name, json.loads(arguments), queue=queue).get(timeout=60)))
+"""
 TICKS = """
-import os, redis
+import os, redis, sys
 
-print(int(redis.Redis.from_url(os.environ["CELERY_RESULT_BACKEND"]).get("ticks") or 0))
+print(int(redis.Redis.from_url(os.environ["CELERY_RESULT_BACKEND"]).get(sys.argv[1]) or 0))
 """
 
 
@@ -131,6 +135,11 @@ def python(service: Service, script: str, *arguments: str) -> Any:
     return json.loads(printed)
 
 
+def task(service: Service, queue: str, name: str, *arguments: Any) -> Any:
+    """Send a task of the sample project to a queue of the service's environment; return its result."""
+    return python(service, TASK, f"meta_edc.tasks.{name}", queue, json.dumps(arguments))
+
+
 def whoami(service: Service, queue: str, count: int = 1) -> list[dict[str, Any]]:
     """Send tasks to a queue of the environment that a service belongs to; return what the workers report."""
     reports: list[dict[str, Any]] = python(service, ASK, queue, str(count))
@@ -154,7 +163,7 @@ def queues(service: Service) -> dict[str, list[str]]:
 
 def ticks(service: Service) -> int:
     """Return how often the periodic task of the service's environment has run."""
-    return int(python(service, TICKS))
+    return int(python(service, TICKS, f"{service.environment}:ticks"))
 
 
 def denied(host: str, *command: str, user: str) -> bool:

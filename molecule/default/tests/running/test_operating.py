@@ -27,7 +27,7 @@ def states(environment: str) -> set[str]:
 def marks(name: str) -> list[str]:
     """Return the values that tasks of live have appended to a list."""
     worker = next(service for service in services("app1") if service.unit == "celery-live-w1.service")
-    found: list[str] = python(worker, MARKS, name)
+    found: list[str] = python(worker, MARKS, f"live:{name}")
     return found
 
 

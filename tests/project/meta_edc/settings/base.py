@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlsplit
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "only for tests")
 INSTALLED_APPS = ["meta_edc"]
@@ -12,4 +13,7 @@ USE_TZ = True
 
 CELERY_BROKER_URL = os.environ["CELERY_BROKER_URL"]
 CELERY_RESULT_BACKEND = os.environ["CELERY_RESULT_BACKEND"]
+# The Redis user of an environment is allowed only keys that begin with its name, see deploy.yml.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{urlsplit(CELERY_BROKER_URL).username}:"}
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS
 CELERY_BEAT_SCHEDULE = {"tick": {"task": "meta_edc.tasks.tick", "schedule": 1.0}}
