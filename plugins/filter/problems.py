@@ -13,6 +13,8 @@ description:
   - Checks the names of the environments, every key of the environments that the run converges on this host, and
     where they collide with each other and with
     the host's other environments.
+  - No environment may share a broker with another one of the inventory. Environments that the host is not in are
+    taken from the variables of the first host of their group, and do not count where these cannot be read.
   - Each problem names the variable, says what is wrong and what to write instead. No problem shows the value of an
     environment variable.
 options:
@@ -38,6 +40,10 @@ options:
     description: The text of C(--limit). Empty when there is none.
     type: str
     default: ""
+  hostvars:
+    description: The variables of all hosts, RV(ignore:hostvars).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -54,6 +60,7 @@ _value:
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_environments import problems_of_environments
@@ -62,11 +69,16 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._environments import 
 
 
 def problems(
-    names: Sequence[Any], variables: Mapping[str, Any], groups: Mapping[str, Sequence[str]], host: str, limit: str = ""
+    names: Sequence[Any],
+    variables: Mapping[str, Any],
+    groups: Mapping[str, Sequence[str]],
+    host: str,
+    limit: str = "",
+    hostvars: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[str]:
     """Return the problems of the names, or when these are sound those of the environments."""
     return problems_of_names(names, groups) or problems_of_environments(
-        variables, environments_of_run(variables, limit), groups, host
+        names, variables, environments_of_run(variables, limit), groups, host, hostvars
     )
 
 

@@ -20,7 +20,6 @@ def collisions(environments: Sequence[Mapping[str, Any]], run: Container[str], h
     :param run: the environments that this run converges; collisions among the others are not reported.
     """
     yield from _users(environments, run)
-    yield from _shared_brokers(environments, run)
     services = [service for environment in environments for service in services_of(environment, host=host)]
     if len(environments) > 1:
         yield from _open_flowers([service for service in services if service["environment"] in run])
@@ -44,24 +43,6 @@ def _users(environments: Sequence[Mapping[str, Any]], run: Container[str]) -> It
             )
 
 
-def _shared_brokers(environments: Sequence[Mapping[str, Any]], run: Container[str]) -> Iterator[str]:
-    brokers = {environment["name"]: _brokers(environment) for environment in environments}
-    for environment in environments:
-        name = environment["name"]
-        others = [other for other, theirs in brokers.items() if other != name and brokers[name] & theirs]
-        if others and name in run and not environment["shared_broker"]:
-            yield (
-                f"celery_{name}.environment.CELERY_BROKER_URL leads to the same broker and database as that of "
-                f"{', '.join(others)}: they would run each other's tasks, and celery control shutdown would stop both. "
-                "Give each its own database or virtual host, or write shared_broker: true in each."
-            )
-
-
-def _brokers(environment: Mapping[str, Any]) -> frozenset[tuple[str, str, str]]:
-    urls = {service["variables"].get("CELERY_BROKER_URL", "") for service in services_of(environment)}
-    return frozenset(broker for url in urls for broker in brokers_of(url))
-
-
 def _open_flowers(services: Sequence[Service]) -> Iterator[str]:
     for service in services:
         if service["kind"] == "flower" and not guarded(service):
@@ -73,7 +54,8 @@ def _open_flowers(services: Sequence[Service]) -> Iterator[str]:
 
 def _meeting_point(service: Service) -> tuple[Any, str]:
     """Return what identifies a node: names collide only where nodes meet, at one broker."""
-    return brokers_of(service["variables"].get("CELERY_BROKER_URL", "")) or service["environment"], service["node"]
+    url = service["variables"].get("CELERY_BROKER_URL", "")
+    return brokers_of(url, "this host") or service["environment"], service["node"]
 
 
 _MUST_DIFFER: Mapping[str, Callable[[Service], Any]] = {

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_brokers import shared_brokers
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_collisions import collisions
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_service import problems_of_service
@@ -21,17 +22,27 @@ _AT_LEAST = "with at least: app, directory, virtualenv."
 
 
 def problems_of_environments(
-    environments: Mapping[str, Any], run: Sequence[str], groups: Mapping[str, Sequence[str]], host: str
+    names: Sequence[str],
+    environments: Mapping[str, Any],
+    run: Sequence[str],
+    groups: Mapping[str, Sequence[str]],
+    host: str,
+    hostvars: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
     """Return the problems of the environments of a run.
 
+    :param names: all environments of the inventory.
     :param environments: name -> the value of its celery_<name> variable, None when it has none; all environments whose
         groups the host is in.
     :param run: the environments that this run converges; the others count only where they collide with these.
     """
     found = {name: list(_problems_of_one(name, value, groups.get(name, []))) for name, value in environments.items()}
-    sound = [complete_environment(name, value) for name, value in environments.items() if not found[name]]
-    return [problem for name in run for problem in found[name]] or list(collisions(sound, run, host))
+    sound = {name: complete_environment(name, value) for name, value in environments.items() if not found[name]}
+    elsewhere = {name: groups[name][0] for name in names if name not in environments and groups[name]}
+    return [problem for name in run for problem in found[name]] or [
+        *shared_brokers(sound, run, host, elsewhere, hostvars),
+        *collisions(list(sound.values()), run, host),
+    ]
 
 
 def _problems_of_one(name: str, value: Any, members: Sequence[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._brokers import brokers_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._variables import STANDARD_VARIABLES
 
 _PATH = re.compile(r"/[^\x00-\x20\x7f\"'\\*?:\[\]$]*")  # what EnvironmentFile= and BindReadOnlyPaths= take literally
@@ -65,6 +66,8 @@ def _problem_of_variable(name: str, value: Any) -> str | None:
         return 'is not a string. Write it in quotes, for example "1" or "true".'
     if "\0" in str(value):
         return "has a NUL character, which no variable can have. Encode the value, for example in base64."
+    if name == "CELERY_BROKER_URL" and not _is_url(str(value)):
+        return "is not a URL. Write /, #, ?, @, [ and ] of its password as %2F, %23, %3F, %40, %5B and %5D."
     try:
         size = len(f"{name}={value}".encode())
     except UnicodeEncodeError:
@@ -72,3 +75,11 @@ def _problem_of_variable(name: str, value: Any) -> str | None:
     if size > _LONGEST_VARIABLE:
         return f"is {size} bytes long with its name, of at most {_LONGEST_VARIABLE}. Keep it in a file, its path here."
     return None
+
+
+def _is_url(value: str) -> bool:
+    try:
+        brokers_of(value, "")
+    except ValueError:
+        return False
+    return True

@@ -18,6 +18,11 @@ def environment(**changes: Any) -> dict[str, Any]:
     return {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv", **changes}
 
 
+def with_broker(url: str, **changes: Any) -> dict[str, Any]:
+    """An environment without a problem that uses a broker."""
+    return environment(environment={"CELERY_BROKER_URL": url}, **changes)
+
+
 def problems_of(live: Any, uat: Any = None, limit: str = "") -> list[str]:
     variables = {"live": live} if uat is None else {"live": live, "uat": uat}
     return problems(["live", "uat"], variables, GROUPS, "app1", limit)
@@ -331,9 +336,7 @@ def test_an_environment_outside_the_limit_still_collides() -> None:
     ],
 )
 def test_environments_that_would_share_a_broker(live: str, uat: str) -> None:
-    found = problems_of(
-        environment(environment={"CELERY_BROKER_URL": live}), environment(environment={"CELERY_BROKER_URL": uat})
-    )
+    found = problems_of(with_broker(live), with_broker(uat))
     assert "celery_live.environment.CELERY_BROKER_URL leads to the same broker and database as that of uat" in found[0]
     assert "shared_broker: true" in found[0]
 
@@ -349,14 +352,63 @@ def test_environments_that_would_share_a_broker(live: str, uat: str) -> None:
     ],
 )
 def test_environments_with_brokers_of_their_own(live: str, uat: str) -> None:
-    assert (
-        problems_of(
-            environment(environment={"CELERY_BROKER_URL": live}), environment(environment={"CELERY_BROKER_URL": uat})
-        )
-        == []
-    )
+    assert problems_of(with_broker(live), with_broker(uat)) == []
 
 
 def test_no_message_about_brokers_shows_a_password() -> None:
-    url = {"CELERY_BROKER_URL": "redis://:s3cret@db1"}
-    assert "s3cret" not in "".join(problems_of(environment(environment=url), environment(environment=url)))
+    live = with_broker("redis://:s3cret@db1")
+    assert "s3cret" not in "".join(problems_of(live, live) + problems_across_hosts(live, live))
+
+
+@pytest.mark.parametrize("url", ["redis://:s3cret/x@db1/0", "redis://:s3cret#x@db1/0", "redis://:[s3cret@db1/0"])
+def test_a_password_that_makes_no_url(url: str) -> None:
+    (problem,) = problems_of(with_broker(url))
+    assert "celery_live.environment.CELERY_BROKER_URL is not a URL" in problem
+    assert "%2F" in problem
+    assert "s3cret" not in problem
+
+
+def problems_across_hosts(live: Any, uat: Any, limit: str = "") -> list[str]:
+    """The problems of app1, which is in live only, while uat is on app2."""
+    groups = {"live": ["app1"], "uat": ["app2"]}
+    return problems(["live", "uat"], {"live": live}, groups, "app1", limit, {"app2": {"celery_uat": uat}})
+
+
+@pytest.mark.parametrize(
+    ("live", "uat"),
+    [
+        ("redis://:one@DB1", "rediss://:two@db1:6379/0"),
+        ("amqp://a:b@db1//", "pyamqp://c:d@db1:5672"),
+        ("redis://localhost/1", "redis://app1/1"),
+        ("redis://app2/1", "redis://127.0.0.1/1"),
+    ],
+)
+@pytest.mark.parametrize("limit", ["", "live"])
+def test_environments_on_two_hosts_that_would_share_a_broker(live: str, uat: str, limit: str) -> None:
+    (problem,) = problems_across_hosts(with_broker(live), with_broker(uat), limit)
+    assert "celery_live.environment.CELERY_BROKER_URL leads to the same broker and database as that of uat" in problem
+    assert problems_across_hosts(with_broker(live, shared_broker=True), with_broker(uat), limit) == []
+
+
+def test_the_broker_of_a_service_counts_too() -> None:
+    url = {"CELERY_BROKER_URL": "redis://db1"}
+    beat = environment(beat={"host": "app1", "environment": url})
+    assert problems_across_hosts(beat, worker(environment=url))
+    assert problems_across_hosts(worker(environment=url), beat)
+
+
+@pytest.mark.parametrize(
+    ("live", "uat"),
+    [
+        (with_broker("redis://localhost"), with_broker("redis://localhost")),
+        (with_broker("redis+socket:///run/r.sock"), with_broker("redis+socket:///run/r.sock")),
+        (with_broker("redis://db1/1"), with_broker("redis://db1/2")),
+        (environment(), environment()),
+        (with_broker("redis://db1"), None),
+        (with_broker("redis://db1"), "no dict"),
+        (with_broker("redis://db1"), {"workers": 1, "beat": "db1", "environment": ["redis://db1"]}),
+        (with_broker("redis://db1"), with_broker("redis://:x/@db1")),
+    ],
+)
+def test_environments_on_two_hosts_that_do_not_meet(live: Any, uat: Any) -> None:
+    assert problems_across_hosts(live, uat) == []

@@ -1,0 +1,75 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role's check of an inventory in which live and uat have hosts of their own, as ansible-playbook runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.stalk.celery.plugins.filter import problems
+
+HOSTS = "[live]\napp1\n[uat]\napp2\n[all:vars]\nansible_connection=local\ncelery_environments=['live', 'uat']\n"
+CHECK = {"name": "Check", "import_role": {"name": "stalk.celery.celery_service", "tasks_from": "inventory"}}
+ENVIRONMENT = "celery_{0}: {{app: edc, directory: /srv, virtualenv: /srv, environment: {{CELERY_BROKER_URL: {1}}}}}\n"
+URL = "redis://:s3cret@db1/1"
+VAULTED = "$ANSIBLE_VAULT;1.1;AES256\n" + "3" * 80 + "\n"
+
+
+def check(directory: Path, uat: str, *options: str) -> tuple[int, str]:
+    """Run the check with live at ``URL`` and this text in uat's variables; return exit status and output."""
+    (directory / "hosts.ini").write_text(HOSTS)
+    (directory / "group_vars").mkdir()
+    (directory / "group_vars/live.yml").write_text(ENVIRONMENT.format("live", URL))
+    (directory / "group_vars/uat.yml").write_text(uat)
+    (directory / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [CHECK]}]))
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.ini", "play.yml", *options],
+        cwd=directory,
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(Path(problems.__file__).parents[5]),
+            "ANSIBLE_HOME": str(directory / "home"),
+            "ANSIBLE_NOCOLOR": "1",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("-l", "live")])
+def test_environments_on_two_hosts_that_would_share_a_broker(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The run is refused also when the other environment is not a part of it; no password is shown."""
+    uat = ENVIRONMENT.format("uat", '"{{ secret_url }}"') + "secret_url: rediss://:0ther@DB1/1\n"
+    status, output = check(tmp_path, uat, *options, "-vvv")
+    assert status != 0
+    assert "leads to the same broker and database as that of uat" in output
+    assert "s3cret" not in output
+    assert "0ther" not in output
+
+
+@pytest.mark.parametrize(
+    "uat",
+    [
+        VAULTED,
+        ENVIRONMENT.format("uat", '"{{ nobody_set_this }}"'),
+        ENVIRONMENT.format("uat", "!vault " + json.dumps(VAULTED)),
+        ENVIRONMENT.format("uat", '"{{ secret_url }}"') + f"secret_url: !vault {json.dumps(VAULTED)}\n",
+        "celery_uat: no dict\n",
+        "",
+    ],
+    ids=["vault file", "undefined", "vaulted", "vaulted elsewhere", "no dict", "missing"],
+)
+def test_what_is_wrong_with_uat_does_not_stop_live(tmp_path: Path, uat: str) -> None:
+    """A run for live alone goes on, also without the vault password of uat."""
+    status, output = check(tmp_path, uat, "-l", "live")
+    assert status == 0, output
+    assert "uat" not in output
