@@ -16,6 +16,7 @@ _NOTHING = re.compile(r"(?:[#;][^\\\n]*)?\n")
 _ENTRY = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\`$]|\\["\\`$])*)"\n')
 _ESCAPED = re.compile(r'\\(["\\`$])')
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r":[^\s@]+@")  # a URL, be it misspelt
 _SHORTEST_SECRET = 4
 _URL_PASSWORD = re.compile(r"""(://[^\s/:@]*:)[^\s"']+@""")
 
@@ -51,8 +52,9 @@ def changed_names(before: str, after: str) -> tuple[str, str]:
 
 
 def without_secrets(text: str, variables: Mapping[str, str]) -> str:
-    """C(text) without the passwords in its URLs and the values of those C(variables) whose names sound secret."""
+    """C(text) without the passwords in its URLs and those values of C(variables) that are or sound secret."""
+    text = _URL_PASSWORD.sub(rf"\1{CENSORED}@", text)
     for name, value in variables.items():
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
+        if len(value) >= _SHORTEST_SECRET and (_SECRET_NAME.search(name) or _SECRET_VALUE.search(value)):
             text = text.replace(value, CENSORED)
-    return _URL_PASSWORD.sub(rf"\1{CENSORED}@", text)
+    return text

@@ -17,14 +17,13 @@ from typing import Any
 
 import pytest
 
-from tests.fleet import Service, on_host, python, services, task, whoami
+from tests.fleet import on_host, python, service, services, task, whoami
 
 PROGRAM = (Path(__file__).parents[1] / "attacks.py").read_text(encoding="utf-8")
 HOSTS = ("app1", "app2")
 ATTACKERS = ("task", "shell")
-SECRET = "only-for-the-tests-live"
 NUMBER = 4711
-DECOY = "celery-live-decoy.service"
+DECOY = "celery-live-decoy"
 ATTACKS = re.findall(r"^@attack\ndef (\w+)", PROGRAM, re.MULTILINE)
 # Denied to everybody, so that no attempt can show what success looks like.
 FOR_NOBODY = ("notify_as_oneself", "adopt_main_process", "administer_broker")
@@ -34,18 +33,13 @@ SEEN_BY_ALL = {("shell", "read_command_line")}
 Outcomes = Mapping[str, tuple[str, str]]
 
 
-def service(host: str, unit: str) -> Service:
-    """Return one service, which must exist."""
-    return next(found for found in services(host) if found.unit == unit)
-
-
 def target(host: str, **changes: Any) -> dict[str, Any]:
     """Return what an attacker has to know of live's worker."""
     return {
-        "pid": service(host, "celery-live-w1.service").pid,
+        "pid": service(host, "celery-live-w1").pid,
         "unit": "celery-live-w1.service",
         "uid": int(on_host(host, "id", "--user", "live")),
-        "secret": SECRET,
+        "secret": "only-for-the-tests-live",
         "number": NUMBER,
         "database": 1,
         "queue": "celery",
@@ -56,16 +50,17 @@ def target(host: str, **changes: Any) -> dict[str, Any]:
 
 def decoy(host: str) -> dict[str, Any]:
     """Start what a careless administrator of live writes by hand; return the target that it is."""
-    sleep = ("/usr/bin/python3", "-c", "import time; time.sleep(600)", f"--broker=redis://live:{SECRET}@broker1")
-    properties = ("User=live", "Group=live", f"Environment=BROKER=redis://live:{SECRET}@broker1", "NotifyAccess=main")
+    sleep = ("/usr/bin/python3", "-c", "import time; time.sleep(600)", "--password=by-hand")
+    properties = ("User=live", "Group=live", "Environment=PASSWORD=by-hand", "NotifyAccess=main")
     on_host(host, "systemd-run", "--collect", f"--unit={DECOY}", *(f"--property={line}" for line in properties), *sleep)
-    return target(host, pid=service(host, DECOY).pid, unit=DECOY, queue="decoy", nodes=["nobody@nowhere"])
+    pid = service(host, DECOY).pid
+    return target(host, pid=pid, unit=f"{DECOY}.service", secret="by-hand", queue="decoy", nodes=["nobody@nowhere"])
 
 
 @functools.cache
 def attacks(host: str) -> Mapping[str, Outcomes]:
     """Return how all attacks of uat on live's worker ended, by attacker."""
-    uat, victim = service(host, "celery-uat-w1.service"), target(host)
+    uat, victim = service(host, "celery-uat-w1"), target(host)
     plant(host)
     return {
         "task": task(uat, host, "run", PROGRAM, "attempt", victim),
@@ -76,7 +71,7 @@ def attacks(host: str) -> Mapping[str, Outcomes]:
 @functools.cache
 def controls(host: str) -> Mapping[str, Outcomes]:
     """Return how the same attacks ended as live's task, as live and as root; the last one stops the decoy."""
-    live, victim = service(host, "celery-live-w1.service"), decoy(host)
+    live, victim = service(host, "celery-live-w1"), decoy(host)
     plant(host)
     interpreter = "/home/live/edc/.venv/bin/python"
     return {
@@ -88,7 +83,7 @@ def controls(host: str) -> Mapping[str, Outcomes]:
 
 def plant(host: str) -> None:
     """Have a task of live leave files, sockets and memory that are open to all users."""
-    task(service(host, "celery-live-w1.service"), host, "run", PROGRAM, "plant", NUMBER)
+    task(service(host, "celery-live-w1"), host, "run", PROGRAM, "plant", NUMBER)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -123,7 +118,7 @@ def test_the_attack_is_a_real_one(name: str, host: str) -> None:
 def test_nobody_writes_to_the_journal_of_another(attacker: str, host: str) -> None:
     """What uat writes in the name of live's unit is in the journal, but not in that unit's."""
     mark = f"forged-{attacker}-{time.time()}"
-    uat = service(host, "celery-uat-w1.service")
+    uat = service(host, "celery-uat-w1")
     if attacker == "task":
         task(uat, host, "run", PROGRAM, "forge_journal", mark)
     else:

@@ -91,3 +91,9 @@ def test_values_of_variables_that_sound_secret() -> None:
     variables = {"API_TOKEN": "abcdef", "db_password": "x.y*z", "SETTINGS": "proj.settings", "PIN_KEY": "1"}
     text = "abcdef x.y*z proj.settings 1 x1y2z"
     assert without_secrets(text, variables) == "******** ******** proj.settings 1 x1y2z"
+
+
+def test_a_misspelt_url_with_a_password() -> None:
+    variables = {"BACKEND": "redis//u:p@h/1", "CELERYD_NODES": "w1@%h", "BROKER": "redis://u:p@h/1"}
+    shown = without_secrets("Unknown backend 'redis//u:p@h/1' of w1@%h at redis://u:p@h/1", variables)
+    assert shown == "Unknown backend '********' of w1@%h at redis://u:********@h/1"
