@@ -79,7 +79,7 @@ def test_a_run_in_check_mode_shows_no_secret(inventory: Inventory) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"environment": {"DJANGO_SETTINGS_MODULE": f"redis//uat:{CHANGED}@broker1"}}, "No module named '****"),
+        ({"environment": {"DJANGO_SETTINGS_MODULE": f"redis//uat:{PASSWORDS}@broker1"}}, "No module named '****"),
         ({"packages": ["celery"]}, "No module named pip"),
     ],
     ids=["preflight", "packages"],
