@@ -8,7 +8,7 @@ COLLECTION := .cache/collections/ansible_collections/stalk/celery
 
 .PHONY: help
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
 
 .venv/done: requirements/ansible-2.19.txt requirements/tools.txt tests/project/requirements.txt tests/venv.py
 	@python3 -m tests.venv .venv requirements/ansible-2.19.txt
@@ -43,6 +43,10 @@ test: tools ## everything: check, all Molecule scenarios, the same with ansible-
 .PHONY: molecule
 molecule: tools ## one Molecule scenario: make molecule SCENARIO=limit
 	@$(HOSTS) run $(SCENARIO) -- molecule test --no-command-borders -s $(SCENARIO)
+
+.PHONY: bench-reliability
+bench-reliability: tools ## published set-ups and this collection under the same load: the table of docs/reliability.md
+	@$(HOSTS) run bench -- python -m tests.bench
 
 .PHONY: clean
 clean: ## remove what make made in this directory

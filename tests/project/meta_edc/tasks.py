@@ -50,6 +50,15 @@ def sleep(self: Task, seconds: float) -> str:
     return node
 
 
+@shared_task(bind=True)
+def record(self: Task, path: str, number: int, seconds: float) -> None:
+    """Work for some seconds; append a line to a file at the beginning, and another at the end."""
+    for event, pause in (("begun", seconds), ("done", 0)):
+        with open(path, "a", encoding="utf-8") as ledger:
+            ledger.write(f"{event} {number} {time.time()} {self.request.hostname} {os.getppid()}\n")
+        time.sleep(pause)
+
+
 @shared_task
 def work(record: str, number: int, seconds: float) -> None:
     """Work for some seconds, and write begin and end into a file of the host, which needs no broker."""

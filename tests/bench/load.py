@@ -1,0 +1,100 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks for a set-up, and what they leave behind: each writes on the host when it begins and when it is done."""
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.fleet import on_host
+
+HOST = "app1"
+DIRECTORY = "/var/lib/bench"
+BROKER = "redis://live:only-for-the-tests-live@broker1:6379/1"
+PYTHON = "/home/live/edc/.venv/bin/python"
+
+SEND = """
+import json, os, sys
+from celery import Celery
+
+queue, path, durations = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+app = Celery(broker=os.environ["BROKER"])
+for number, seconds in enumerate(durations):
+    app.send_task("meta_edc.tasks.record", args=[path, number, seconds], queue=queue)
+print("null")
+"""
+WAITING = """
+import os, redis
+
+store = redis.Redis.from_url(os.environ["BROKER"])
+print(store.llen("celery") + store.llen("my-queue") + store.hlen("unacked"))
+"""
+SCHEDULED = """
+import os, redis
+
+store = redis.Redis.from_url(os.environ["BROKER"])
+print(int(store.get("ticks") or 0) + store.llen("celery"))
+"""
+FORGET = """
+import os, redis
+
+store = redis.Redis.from_url(os.environ["BROKER"])
+print(store.delete("-", *store.scan_iter()))
+"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a task has written: it has begun, or it is done; and the main process of the node that runs it."""
+
+    event: str
+    number: int
+    time: float
+    node: str
+    main: int
+
+
+def send(queue: str, name: str, durations: list[float]) -> None:
+    """Send tasks of these durations, in seconds; they write into the ledger of that name."""
+    _python(SEND, queue, f"{DIRECTORY}/{name}", json.dumps(durations))
+
+
+def ledger(name: str) -> list[Line]:
+    """Return what tasks have written into a ledger, in the order of time."""
+    text = on_host(HOST, "sh", "-c", f"touch {DIRECTORY}/{name} && cat {DIRECTORY}/{name}", user="live")
+    fields = [line.split() for line in text.splitlines()]
+    return [Line(event, int(number), float(at), node, int(main)) for event, number, at, node, main in fields]
+
+
+def waiting() -> int:
+    """Return how many tasks the broker has for the workers, or has given to them and may give again."""
+    return int(_python(WAITING))
+
+
+def scheduled() -> int:
+    """Return how many tasks beat has sent, as long as all of them have been run or wait in the queue."""
+    return int(_python(SCHEDULED))
+
+
+def forget_tasks() -> None:
+    """Remove all that the broker has."""
+    _python(FORGET)
+
+
+def wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a condition is true; return whether it became true in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.3)
+    return True
+
+
+def _python(script: str, *arguments: str) -> Any:
+    command = ("env", f"BROKER={BROKER}", PYTHON, "-", *arguments)
+    return json.loads(on_host(HOST, *command, user="live", stdin=script))
