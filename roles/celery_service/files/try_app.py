@@ -104,6 +104,7 @@ def replace_flower() -> None:
 def replace_programs() -> None:
     """Let the commands ``worker`` and ``beat`` try what they would run, and take all others but ``flower`` away."""
     from celery.apps import beat, worker
+    from celery.beat import ScheduleEntry
     from celery.bin import beat as beat_command
     from celery.bin import celery as command
     from celery.bin import worker as worker_command
@@ -133,9 +134,9 @@ def replace_programs() -> None:
         def start_scheduler(self) -> Any:
             """Make the scheduler and its entries, but do not schedule."""
             service = self.Service(app=self.app, scheduler_cls=self.scheduler_cls, schedule_filename=self.schedule)
-            scheduler = service.get_scheduler(lazy=True)
+            service.get_scheduler(lazy=True)
             for name, entry in self.app.conf.beat_schedule.items():
-                scheduler.Entry(**dict(entry, name=name, app=self.app))
+                ScheduleEntry(**dict(entry, name=name, app=self.app))
             find_connections(self.app)
 
     commands = command.celery.commands

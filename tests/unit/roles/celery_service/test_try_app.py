@@ -18,6 +18,13 @@ from ansible_collections.stalk.celery.tests.unit.roles.celery_service.trial impo
 APP = "from celery import Celery\napp = Celery('proj', broker='memory://')\n"
 DJANGO = APP + "app.config_from_object('django.conf:settings', namespace='CELERY')\napp.autodiscover_tasks()\n"
 TASK = APP + "@app.task({})\ndef work(): pass\n"
+SCHEDULER = """
+from celery.beat import Scheduler
+class Models(Scheduler):
+    class Entry:
+        def __init__(self, model, app=None): pass
+app.conf.beat_schedule = {'tick': {'task': 'proj.tick', 'schedule': 1.0}}
+"""
 BROKEN_ENTRY = "app.conf.beat_schedule = {'tick': {'tsk': 'proj.tick'}}\n"
 TRACE = """
 from celery import signals
@@ -53,6 +60,7 @@ def try_app(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatc
         pytest.param(APP, "worker --hostname=w1@%h --pool=threads -c 8 -Q high,low", id="worker"),
         pytest.param(APP, "worker --autoscale=10,2 --statedb=state --pidfile=pid", id="worker with options"),
         pytest.param(APP, "beat --schedule=schedule --pidfile=pid", id="beat"),
+        pytest.param(APP + SCHEDULER, "beat --scheduler=proj:Models", id="beat with entries of its own kind"),
         pytest.param(APP, "multi start w1@%h --pidfile=pid --logfile=log --pool=solo", id="multi"),
         pytest.param(TASK.format("acks_late=True"), "worker", id="late acknowledgement"),
         pytest.param(APP, "flower --address=127.0.0.1 --port=5555 --db=flower --persistent=true", id="flower"),
