@@ -11,11 +11,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fleet import Service, on_host, service, ticks
+from tests.pages import page
 from tests.work import eventually, run_tasks, send_new
 
 HOSTS = ("app1", "app2")
 OUTAGE = 90
 BROKER = "redis-server.service"
+FLOWER = "http://127.0.0.1:5555"
+TASKS = "draw=1&start=0&length=10000&search[value]=&order[0][column]=0&columns[0][data]=name"
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def status(found: Service) -> str:
 @pytest.mark.usefixtures("broker")
 def test_an_outage_is_no_hang_and_no_end(workers: list[Service]) -> None:
     """The broker is away for 90 s under WatchdogSec=30: tasks finish, no process ends, and all consume again."""
-    beat = service("app1", "celery-live-beat")
+    others = [service("app1", "celery-live-beat"), service("app1", "celery-live-flower")]
     works = send_new(workers, count=1, seconds=OUTAGE / 2)
     for work in works:
         work.wait("begun", 20)
@@ -41,14 +44,36 @@ def test_an_outage_is_no_hang_and_no_end(workers: list[Service]) -> None:
     time.sleep(OUTAGE)
     for worker in workers:
         assert status(worker).startswith("broker unreachable since ")
+    assert "; broker unreachable since " in status(others[1])
+    assert page("app1", FLOWER)[0] == 200
     for work in works:
         work.assert_each_done_once()
     on_host("broker1", "systemctl", "start", BROKER)
     run_tasks(workers, 90)
     assert [service(worker.host, worker.unit.removesuffix(".service")) for worker in workers] == workers
-    assert service("app1", "celery-live-beat") == beat
+    assert [service("app1", other.unit.removesuffix(".service")) for other in others] == others
+    eventually("Flower observes", lambda: "; connected to redis://" in status(others[1]), 20)
     for worker in workers:
         assert status(worker).startswith("connected to redis://")
+
+
+@pytest.mark.usefixtures("broker")
+def test_flower_stops_without_a_broker_and_knows_afterwards_what_it_knew(workers: list[Service]) -> None:
+    """None of its threads that wait for the broker keeps it from saving and ending."""
+    flower = service("app1", "celery-live-flower")
+    tasks = f"{FLOWER}/tasks/datatable?{TASKS}"
+    eventually("Flower has seen tasks", lambda: "meta_edc.tasks.work" in page("app1", tasks)[1], 20)
+    on_host("broker1", "systemctl", "stop", BROKER)
+    eventually("Flower is told", lambda: "; broker unreachable since " in status(flower), 20)
+    time.sleep(10)
+    began = time.monotonic()
+    on_host("app1", "systemctl", "stop", flower.unit)
+    assert time.monotonic() - began < 20
+    assert on_host("app1", "systemctl", "show", "--property=Result", "--value", flower.unit).strip() == "success"
+    on_host("broker1", "systemctl", "start", BROKER)
+    run_tasks(workers, 90)
+    on_host("app1", "systemctl", "start", flower.unit)
+    assert "meta_edc.tasks.work" in page("app1", tasks)[1]
 
 
 @pytest.mark.usefixtures("broker")

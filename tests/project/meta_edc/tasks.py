@@ -15,6 +15,10 @@ import redis
 from celery import Task, shared_task
 from django.conf import settings
 
+from meta_edc.probe import probe
+
+__all__ = ["mark", "probe", "sleep", "tick", "whoami", "work"]
+
 
 class Report(TypedDict):
     """What the process that runs a task knows of itself."""
