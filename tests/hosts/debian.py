@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from tests.hosts.say import saying
 
@@ -23,16 +24,16 @@ def become_root() -> None:
         os.execvp("sudo", ["sudo", "-E", "-H", "env", *keep, sys.executable, "-m", "tests.hosts", *sys.argv[1:]])
 
 
-def missing_packages() -> list[str]:
-    """Return those of ``PACKAGES`` that are not installed."""
-    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *PACKAGES]
+def missing_packages(packages: Sequence[str]) -> list[str]:
+    """Return those of the packages that are not installed."""
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages]
     lines = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
-    return [package for package in PACKAGES if f"{package} installed" not in lines]
+    return [package for package in packages if f"{package} installed" not in lines]
 
 
-def install_missing_packages() -> None:
+def install_missing_packages(packages: Sequence[str] = PACKAGES) -> None:
     """Install what is missing, with apt-get."""
-    missing = missing_packages()
+    missing = missing_packages(packages)
     if not missing:
         return
     with saying(f"installing {', '.join(missing)}"):

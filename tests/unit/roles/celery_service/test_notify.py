@@ -296,7 +296,7 @@ def test_beat_inside_of_a_worker_does_not_notify(
     ("options", "url"),
     [
         ({"address": "127.0.0.1"}, "http://127.0.0.1:5555/"),
-        ({"address": "::1", "url_prefix": "/live/flower/"}, "http://[::1]:5555/live/flower"),
+        ({"address": "::1", "url_prefix": "/live/flower/"}, "http://[::1]:5555/live/flower/"),
         ({"certfile": "/etc/cert.pem"}, "https://*:5555/"),
     ],
 )

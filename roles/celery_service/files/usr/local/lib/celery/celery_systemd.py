@@ -321,7 +321,8 @@ def observe_events(observation: Observation, on_ready: Callable[[], object]) -> 
 def flower_url(options: Any) -> str:
     """Return where Flower listens, which takes no secret."""
     host = f"[{options.address}]" if ":" in options.address else options.address or "*"
-    return f"http{'s' * bool(options.certfile)}://{host}:{options.port}/{(options.url_prefix or '').strip('/')}"
+    path = f"/{options.url_prefix.strip('/')}/" if options.url_prefix else "/"
+    return f"http{'s' * bool(options.certfile)}://{host}:{options.port}{path}"
 
 
 def leave() -> None:
