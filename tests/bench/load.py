@@ -10,40 +10,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fleet import on_host
+from tests.fleet import APP, on_host
 
 HOST = "app1"
 DIRECTORY = "/var/lib/bench"
 BROKER = "redis://live:only-for-the-tests-live@broker1:6379/1"
 PYTHON = "/home/live/edc/.venv/bin/python"
 
-SEND = """
-import json, os, sys
-from celery import Celery
-
+SEND = APP + """
 queue, path, durations = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-app = Celery(broker=os.environ["BROKER"])
 for number, seconds in enumerate(durations):
     app.send_task("meta_edc.tasks.record", args=[path, number, seconds], queue=queue)
 print("null")
 """
-WAITING = """
+STORE = """
 import os, redis
 
-store = redis.Redis.from_url(os.environ["BROKER"])
-print(store.llen("celery") + store.llen("my-queue") + store.hlen("unacked"))
+store = redis.Redis.from_url(os.environ["CELERY_BROKER_URL"])
 """
-SCHEDULED = """
-import os, redis
-
-store = redis.Redis.from_url(os.environ["BROKER"])
-print(int(store.get("ticks") or 0) + store.llen("celery"))
+WAITING = STORE + """
+print(store.llen("live:celery") + store.llen("live:my-queue") + store.hlen("live:unacked"))
 """
-FORGET = """
-import os, redis
-
-store = redis.Redis.from_url(os.environ["BROKER"])
-print(store.delete("-", *store.scan_iter()))
+SCHEDULED = STORE + """
+print(int(store.get("live:ticks") or 0) + store.llen("live:celery"))
+"""
+FORGET = STORE + """
+print(store.delete("live:celery", "live:my-queue", "live:unacked", "live:unacked_index"))
 """
 
 
@@ -81,7 +73,7 @@ def scheduled() -> int:
 
 
 def forget_tasks() -> None:
-    """Remove all that the broker has."""
+    """Remove all tasks that the broker has."""
     _python(FORGET)
 
 
@@ -96,5 +88,5 @@ def wait(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def _python(script: str, *arguments: str) -> Any:
-    command = ("env", f"BROKER={BROKER}", PYTHON, "-", *arguments)
+    command = ("env", f"CELERY_BROKER_URL={BROKER}", f"CELERY_RESULT_BACKEND={BROKER}", PYTHON, "-", *arguments)
     return json.loads(on_host(HOST, *command, user="live", stdin=script))
