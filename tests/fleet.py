@@ -101,11 +101,16 @@ def service(host: str, unit: str) -> Service:
     return next(found for found in services(host) if found.unit == f"{unit}.service")
 
 
+def again(found: Service) -> Service:
+    """Return a service as it is now."""
+    return service(found.host, found.unit.removesuffix(".service"))
+
+
 def wait_for_new_process(old: Service, seconds: float = 30) -> Service:
     """Return a service when it is running with another process than before; AssertionError after so many seconds."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        new = service(old.host, old.unit.removesuffix(".service"))
+        new = again(old)
         if new.state == "active (running)" and new.pid != old.pid:
             return new
         time.sleep(0.2)

@@ -27,7 +27,7 @@ class Inventory:
 
     def write(self, name: str, environment: dict[str, Any]) -> None:
         """Replace what the inventory says of an environment."""
-        text = yaml.safe_dump({**self._read(name), f"celery_{name}": environment})
+        text = yaml.safe_dump({**self._read(name), f"celery_{name}": environment}, sort_keys=False)
         self._path(name).write_text(text, encoding="utf-8")
 
     def add_host(self, group: str, host: str) -> None:

@@ -21,7 +21,7 @@ CACHE = Path("/var/cache/stalk-hosts")
 STORE = CACHE / "images"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "procps", "iproute2", "sudo", "ca-certificates",
-    "tzdata", "less", "logrotate", "openssh-server", "redis-server",
+    "tzdata", "less", "logrotate", "openssh-server", "redis-server", "faketime",
 )
 OPTIONS = (
     "--variant=minbase", f"--include={','.join(PACKAGES)}",

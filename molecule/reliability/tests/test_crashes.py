@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet import Service, on_host, service, ticks, wait_for_new_process
+from tests.fleet import Service, again, on_host, service, ticks, wait_for_new_process
 from tests.work import eventually, run_tasks, send_new, together, wait_for_all
 
 
@@ -56,7 +56,7 @@ def test_a_child_that_is_killed_is_replaced_and_harms_no_other(host: str) -> Non
     more.assert_each_done_once()
     after = set(on_host(host, "pgrep", "--parent", str(worker.pid)).split())
     assert (len(after), len(after & children)) == (len(children), len(children) - 1)
-    assert service(host, "celery-live-prefork") == worker
+    assert again(worker) == worker
 
 
 def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_traceback(workers: list[Service], beat: Service) -> None:
@@ -72,7 +72,7 @@ def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_traceback(workers: list[
 
 def test_long_tasks_and_a_long_stop_are_no_hang(workers: list[Service]) -> None:
     """Tasks that take longer than the watchdog waits, and a stop that waits for them: none is ended before its time."""
-    works = send_new(workers, count=1, seconds=45)
+    works = send_new(workers, count=1, seconds=35)
     wait_for_all(works, "begun", 20)
     together(lambda one: on_host(one.host, "systemctl", "restart", one.unit), workers)
     wait_for_all(works, "done", 1)

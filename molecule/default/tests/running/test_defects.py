@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.fleet import denied, on_host, service, services, ticks, wait_for_new_process, whoami
+from tests.fleet import again, denied, on_host, service, services, ticks, wait_for_new_process, whoami
 
 
 def test_1_beat_starts_and_stays() -> None:
@@ -30,7 +30,7 @@ def test_3_each_node_returns_after_kill_9(name: str) -> None:
     new = wait_for_new_process(killed)
     queue = "celery" if name == "w1" else "bulk"
     assert f"{name}@app1" in {report["node"] for report in whoami(new, queue, 8)}
-    assert service("app1", other.unit.removesuffix(".service")) == other
+    assert again(other) == other
 
 
 def test_4_run_directories_are_there_after_a_boot() -> None:

@@ -12,4 +12,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meta_edc.settings.debug")
 
 app = Celery("meta_edc")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_acks_late = "ACKS_LATE" in os.environ
 app.autodiscover_tasks()

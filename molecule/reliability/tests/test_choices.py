@@ -1,0 +1,97 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Workers that are started, stopped, logged and limited in another way than by default."""
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.fleet import Service, again, on_host, service, wait_for_new_process
+from tests.work import run_tasks, send_new, together, wait_for_all
+
+HOSTS = ("app1", "app2")
+
+
+def of_both_hosts(*names: str) -> list[Service]:
+    """Return these workers of debug."""
+    return [service(host, f"celery-debug-{name}") for host in HOSTS for name in names]
+
+
+def restart(worker: Service) -> float:
+    """Restart a worker; return how many seconds that took."""
+    began = time.monotonic()
+    on_host(worker.host, "systemctl", "restart", worker.unit)
+    return time.monotonic() - began
+
+
+def test_a_restart_waits_for_tasks_whatever_the_type() -> None:
+    """celery multi is stopped by stopwait, a plain process by a warm shutdown: nothing is lost, nothing runs twice."""
+    workers = of_both_hosts("exec", "forking1", "forking2")
+    works = send_new(workers, count=4, seconds=4)
+    for work in works:
+        work.wait("begun", 20, count=2)
+    together(restart, workers)
+    wait_for_all(works, "done", 40)
+    for work in works:
+        work.assert_each_done_once()
+
+
+def test_each_node_is_a_unit_that_comes_back() -> None:
+    """kill -9 of one of two nodes of celery multi, and of a plain process: they return, and the other node goes on."""
+    others = of_both_hosts("forking1")
+    victims = of_both_hosts("forking2", "exec")
+    for victim in victims:
+        on_host(victim.host, "kill", "-9", str(victim.pid))
+    run_tasks(together(wait_for_new_process, victims))
+    assert [again(other) for other in others] == others
+
+
+def test_a_soft_stop_gives_back_what_it_cannot_finish() -> None:
+    """A task that outlives the stop begins again at once, not after a visibility timeout, and is done once."""
+    workers = of_both_hosts("soft")
+    works = send_new(workers, count=2, seconds=20)
+    wait_for_all(works, "begun", 20)
+    assert max(together(restart, workers)) < 15 + 10
+    wait_for_all(works, "done", 60)
+    for work in works:
+        assert work.recorded("begun") == {0: 2, 1: 2}
+        assert work.recorded("done") == {0: 1, 1: 1}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_rotation_loses_no_line_of_a_log_file(host: str) -> None:
+    """Two processes log the end of 300 tasks, while logrotate moves their files away three times."""
+    worker = service(host, "celery-debug-logged")
+    before = lines_logged(host)
+    (work,) = send_new([worker], count=300, seconds=0.02)
+    for part in (1, 2, 3):
+        work.wait("done", 30, count=75 * part)
+        on_host(host, "logrotate", "--force", "/etc/logrotate.d/celery-debug-logged")
+    work.wait("done", 30)
+    assert lines_logged(host) - before == 300
+    modes = on_host(host, "sh", "-c", "stat --format='%U:%G %a' /var/log/celery-debug/logged*").splitlines()
+    assert set(modes) == {"debug:debug 640"}
+
+
+def lines_logged(host: str) -> int:
+    """Return how many ends of tasks are in all log files of the worker, the old ones too."""
+    count = "zcat --force /var/log/celery-debug/logged* | awk '/ succeeded in / {n++} END {print n + 0}'"
+    return int(on_host(host, "sh", "-c", count))
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_limits_hold(host: str) -> None:
+    """The kernel says so of the process, and systemd of those that need a controller."""
+    worker = service(host, "celery-debug-limited")
+    limits = on_host(host, "cat", f"/proc/{worker.pid}/limits")
+    assert re.search(r"Max open files +4096 +4096", limits)
+    assert on_host(host, "ps", "--no-headers", "-o", "ni", "-p", str(worker.pid)).strip() == "5"
+    assert on_host(host, "cat", f"/proc/{worker.pid}/oom_score_adj").strip() == "500"
+    assert f"/batch.slice/{worker.unit}" in on_host(host, "cat", f"/proc/{worker.pid}/cgroup")
+    expected = {"TasksMax": "200", "MemoryMax": f"{2**30}", "CPUQuotaPerSecUSec": "500ms", "OOMPolicy": "continue"}
+    shown = on_host(host, "systemctl", "show", f"--property={','.join(expected)}", worker.unit)
+    assert dict(line.split("=") for line in shown.split()) == expected
+    run_tasks([worker])
