@@ -18,6 +18,7 @@ HOSTS = ("app1", "app2")
 OUTAGE = 90
 BROKER = "redis-server.service"
 FLOWER = "http://127.0.0.1:5555"
+PASSWORD = "ann:only-for-the-tests-live-flower"
 TASKS = "draw=1&start=0&length=10000&search[value]=&order[0][column]=0&columns[0][data]=name"
 
 
@@ -45,7 +46,7 @@ def test_an_outage_is_no_hang_and_no_end(workers: list[Service]) -> None:
     for worker in workers:
         assert status(worker).startswith("broker unreachable since ")
     assert "; broker unreachable since " in status(others[1])
-    assert page("app1", FLOWER)[0] == 200
+    assert page("app1", FLOWER, PASSWORD)[0] == 200
     for work in works:
         work.assert_each_done_once()
     on_host("broker1", "systemctl", "start", BROKER)
@@ -61,7 +62,7 @@ def test_flower_stops_without_a_broker_and_knows_afterwards_what_it_knew(workers
     """None of its threads that wait for the broker keeps it from saving and ending."""
     flower = service("app1", "celery-live-flower")
     tasks = f"{FLOWER}/tasks/datatable?{TASKS}"
-    eventually("Flower has seen tasks", lambda: "meta_edc.tasks.work" in page("app1", tasks)[1], 20)
+    eventually("Flower has seen tasks", lambda: "meta_edc.tasks.work" in page("app1", tasks, PASSWORD)[1], 20)
     on_host("broker1", "systemctl", "stop", BROKER)
     eventually("Flower is told", lambda: "; broker unreachable since " in status(flower), 20)
     time.sleep(10)
@@ -72,7 +73,7 @@ def test_flower_stops_without_a_broker_and_knows_afterwards_what_it_knew(workers
     on_host("broker1", "systemctl", "start", BROKER)
     run_tasks(workers, 90)
     on_host("app1", "systemctl", "start", flower.unit)
-    assert "meta_edc.tasks.work" in page("app1", tasks)[1]
+    assert "meta_edc.tasks.work" in page("app1", tasks, PASSWORD)[1]
 
 
 @pytest.mark.usefixtures("broker")

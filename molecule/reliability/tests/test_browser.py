@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.browser import shown
 from tests.work import eventually
 
-LIVE = "http://127.0.0.1:5555/"
+LIVE = "http://ann:only-for-the-tests-live-flower@127.0.0.1:5555/"
 UAT = "http://{}127.0.0.1:5556/flower/"
 
 

@@ -15,7 +15,7 @@ from tests.pages import page
 from tests.work import eventually
 
 HOSTS = ("app1", "app2")
-CREDENTIALS = "ann:only-for-the-tests-uat-flower"
+CREDENTIALS = "ann:only-for-the-tests-{}-flower"
 SAFE = 1.2  # of 10, as systemd-analyze counts
 PROBE = APP + """
 sent = {queue: app.send_task("meta_edc.probe.probe", queue=queue) for queue in sys.argv[1:]}
@@ -100,17 +100,17 @@ def test_beat_ticks_from_its_database() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "url", "credentials", "nodes"),
+    ("host", "where", "credentials", "nodes"),
     [
-        ("app1", "http://127.0.0.1:5555/", "", {queue.replace("-", "@") for queue in POOLS}),
-        ("app2", "http://127.0.0.1:5556/flower/", CREDENTIALS, {f"{name}@app2" for name in ("w1", *HOLES)}),
+        ("app1", "5555/", CREDENTIALS.format("live"), {queue.replace("-", "@") for queue in POOLS}),
+        ("app2", "5556/flower/", CREDENTIALS.format("uat"), {f"{name}@app2" for name in ("w1", *HOLES)}),
     ],
 )
-def test_flower_shows_the_workers(host: str, url: str, credentials: str, nodes: set[str]) -> None:
+def test_flower_shows_the_workers(host: str, where: str, credentials: str, nodes: set[str]) -> None:
     """Those of its own environment, on all hosts."""
 
     def shown() -> set[str]:
-        status, text = page(host, url, credentials)
+        status, text = page(host, f"http://127.0.0.1:{where}", credentials)
         assert status == 200
         return set(re.findall(r"<td>(\w+@\w+)</td>", text))
 
