@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils import _trial
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
@@ -30,7 +30,9 @@ def verify(systemd: Systemd, texts: Mapping[str, str]) -> dict[str, list[str]]:
         return _trial.complaints(systemd.verify(paths), directory, texts)
 
 
-def carry_out(systemd: Systemd, trials: Sequence[Trial], script: str) -> dict[str, list[str]]:
+def carry_out(
+    systemd: Systemd, trials: Sequence[Trial], script: str, warn: Callable[[str], None]
+) -> dict[str, list[str]]:
     """Run all C(trials) at once; returns the problems by name of the service's unit, none of one that went well."""
     if not trials:
         return {}
@@ -41,7 +43,11 @@ def carry_out(systemd: Systemd, trials: Sequence[Trial], script: str) -> dict[st
         systemd.reload()
         systemd.jobs("restart", names)
         ended = systemd.show(names)
-        return {trial.service.unit: _trial.failure(trial, ended[trial.name], _read(trial.output)) for trial in trials}
+        outputs = {trial: _read(trial.output) for trial in trials}
+        for trial, output in outputs.items():
+            for text in _trial.warnings(trial, output):
+                warn(text)
+        return {trial.service.unit: _trial.failure(trial, ended[trial.name], outputs[trial]) for trial in trials}
     finally:
         _take_down(systemd, trials)
 

@@ -43,6 +43,7 @@ _DROPPED = (
     "Watchdog",
 )
 _OUTPUT_LINES = 40
+_WARNING = "WARNING: "
 _KNOWN_TO_LATER_SYSTEMD = ("PrivateIPC",)
 _COMPLAINT = re.compile(r"(?P<unit>[^/\s:]+):(?:(?P<line>\d+):)? ?(?P<text>.*)")
 _UNKNOWN = re.compile(r"Unknown (?:key|lvalue)(?: name)? '(?P<key>\w+)'")
@@ -106,6 +107,7 @@ class Trial:
                 "Description=Trial of a new configuration",
                 "[Service]",
                 "Environment=PYTHONDONTWRITEBYTECODE=1",
+                *(f"Environment=STOP_TIMEOUT={value}" for key, value in service if key == "TimeoutStopSec"),
                 *(self._line(key, value) for key, value in service if not key.startswith(_DROPPED)),
                 "Type=oneshot",
                 "RemainAfterExit=yes",
@@ -165,6 +167,12 @@ def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[st
         about = f" because of the line {lines[number - 1]!r}" if 0 < number <= len(lines) else ""
         result.setdefault(found["unit"], []).append(f"systemd does not accept the new unit{about}: {found['text']}")
     return result
+
+
+def warnings(trial: Trial, output: str) -> list[str]:
+    """What C(trial) warns of, from the lines of its C(output) that begin with C(WARNING)."""
+    texts = (line[len(_WARNING) :] for line in output.splitlines() if line.startswith(_WARNING))
+    return [f"{trial.service.variable}, {trial.service.name}: {text}" for text in texts]
 
 
 def failure(trial: Trial, ended: Unit, output: str) -> list[str]:

@@ -131,7 +131,7 @@ import contextlib
 import grp
 import os
 import pwd
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import (
@@ -169,7 +169,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         return {"problems": problems, "tried": []}
     changed = _files.plan(files, found).restart
     new = [service for service in services if service.tried and not missing[service] and service.unit in changed]
-    troubles, tried = try_out(systemd, new, files, module.params["_script"] or "")
+    troubles, tried = try_out(systemd, new, files, module.params["_script"] or "", module.warn)
     return {"problems": [*problems, *_services.told(missing), *_services.told(troubles)], "tried": tried}
 
 
@@ -192,7 +192,11 @@ def surroundings(service: Service) -> Surroundings:
 
 
 def try_out(
-    systemd: Systemd, services: Sequence[Service], files: Sequence[_files.File], script: str
+    systemd: Systemd,
+    services: Sequence[Service],
+    files: Sequence[_files.File],
+    script: str,
+    warn: Callable[[str], None],
 ) -> tuple[dict[Service, list[str]], list[str]]:
     """Try the C(services) with their new C(files); returns the problems of each and the units that were run."""
     rejected = _stage.verify(systemd, {service.unit: unit_text(service, files) for service in services})
@@ -206,7 +210,7 @@ def try_out(
         for service in services
         if service.unit not in rejected
     ]
-    failures = _stage.carry_out(systemd, [trial for trial in trials if trial.unit], script)
+    failures = _stage.carry_out(systemd, [trial for trial in trials if trial.unit], script, warn)
     problems = {**rejected, **failures}
     return {service: problems.get(service.unit, []) for service in services}, list(failures)
 

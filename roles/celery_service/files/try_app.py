@@ -7,7 +7,7 @@
 --pool=gevent`` does before it makes the worker's parts: it patches for gevent and eventlet, parses all options, imports
 the application with its tasks, and finds queues, broker transport, result backend, pool, scheduler and the address of
 Flower. It connects to nothing, writes nothing and sends none of the worker's signals. Exit status 0: it would start;
-otherwise stderr says why not.
+otherwise stderr says why not. STOP_TIMEOUT in the environment is how many seconds a stop waits for running tasks.
 """
 
 from __future__ import annotations
@@ -52,6 +52,15 @@ def refuse_early_acks(app: Any) -> None:
         raise click.UsageError(
             f"stop: soft would lose running tasks that are acknowledged early: {', '.join(early)}. "
             "Set task_acks_late = True in the application, if its tasks are idempotent, or write stop: warm."
+        )
+
+
+def warn_of_time_limit(limit: float | None, stop_timeout: float) -> None:
+    """Say it if a task may run longer than a stop waits for it; a line with this beginning becomes a warning."""
+    if limit and limit > stop_timeout:
+        print(
+            f"WARNING: its tasks may run for {limit:g} s (time_limit, or task_time_limit of the app), but a stop waits "
+            f"for {stop_timeout:g} s: a restart can kill a task. Make stop_timeout longer than the time limit."
         )
 
 
@@ -112,11 +121,13 @@ def replace_programs() -> None:
 
     class TrialWorker(WorkController):
         app: Any
+        time_limit: float | None
         exitcode = 0
 
         def __init__(self, queues: Any, exclude_queues: Any, include: Any, **options: Any) -> None:
             self.app.loader.init_worker()
             self.setup_defaults(**options)
+            warn_of_time_limit(self.time_limit, float(os.environ.get("STOP_TIMEOUT", "inf")))
             self.setup_queues(queues, exclude_queues)
             self.setup_includes(include)
             if os.environ.get("REMAP_SIGTERM") == "SIGQUIT":

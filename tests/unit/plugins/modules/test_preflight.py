@@ -128,11 +128,17 @@ def test_missing_code_is_told_once_for_all_services(run: Run, manager: Manager, 
     assert result["tried"] == []
 
 
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of what the module warns of."""
+    texts: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: texts.append(text))
+    return texts
+
+
 def test_missing_code_is_a_warning_in_check_mode(
-    run: Run, manager: Manager, project: Project, monkeypatch: pytest.MonkeyPatch
+    run: Run, manager: Manager, project: Project, warnings: list[str]
 ) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
     services = [project.service(directory="/no/code", virtualenv="/no/venv")]
     result = run("preflight", check=True, files=project.files(), services=services)
     assert result["problems"] == []
@@ -235,6 +241,12 @@ def test_an_app_that_does_not_start(run: Run, manager: Manager, project: Project
     ]
     assert "hunter2" not in result["printed"] + "".join(log)
     assert "t0ken" not in result["printed"] + "".join(log)
+
+
+def test_a_trial_that_warns(run: Run, manager: Manager, project: Project, warnings: list[str]) -> None:
+    manager.trials(**{f"stalk-try-{W1}": {"ActiveState": "active", "output": "hello\nWARNING: slow\n"}})
+    result = run("preflight", files=project.files(), services=[project.service()])
+    assert (result["problems"], warnings) == ([], ["celery_live, w1: slow"])
 
 
 def test_a_trial_that_systemd_does_not_even_start(run: Run, manager: Manager, project: Project) -> None:

@@ -144,6 +144,22 @@ def test_a_soft_stop_is_refused_where_it_would_lose_tasks(try_app: Try) -> None:
 
 
 @pytest.mark.parametrize(
+    ("modules", "arguments", "warned"),
+    [
+        pytest.param({"proj": APP}, "worker --time-limit=301", True, id="option"),
+        pytest.param({"proj": APP + "app.conf.task_time_limit = 301"}, "worker", True, id="setting"),
+        pytest.param({"proj": APP}, "worker --time-limit=300", False, id="short enough"),
+        pytest.param({"proj": APP}, "worker", False, id="no limit"),
+    ],
+)
+def test_a_time_limit_that_is_longer_than_a_stop_waits(
+    try_app: Try, modules: dict[str, str], arguments: str, warned: bool
+) -> None:
+    trial = try_app(modules, f"--app=proj {arguments}", STOP_TIMEOUT="300")
+    assert (trial.status, trial.output.startswith("WARNING: its tasks may run for 301 s")) == (0, warned)
+
+
+@pytest.mark.parametrize(
     ("modules", "arguments", "status", "error"),
     [
         pytest.param({"proj": APP}, "worker --pool=gevent", 0, "", id="accepted"),
