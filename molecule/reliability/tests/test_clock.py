@@ -41,6 +41,7 @@ def services(tmp_path: Path) -> Iterator[list[Service]]:
     live, debug = inventory.environment("live"), inventory.environment("debug")
     for own in [*live["workers"][:3], debug["beat"]]:
         own.update(environment=variables, watchdog=WATCHDOG)
+    debug["beat"]["max_interval"] = 5
     inventory.write("live", live)
     inventory.write("debug", debug)
     converged("-l", HOST, inventory=inventory)
