@@ -52,6 +52,17 @@ def test_a_worker_says_what_it_does_from_its_start_to_its_end(start: Start, tmp_
     assert unit.process.wait(20) == 0
 
 
+@pytest.mark.parametrize("pool", ["prefork", "threads", "gevent", "eventlet", "solo"])
+def test_what_an_application_has_of_its_own_works_as_before(start: Start, tmp_path: Path, pool: str) -> None:
+    unit = start("--app=own", *WORKER, f"--pool={pool}")
+    unit.wait_for("READY=1")
+    unit.process.send_signal(signal.SIGUSR2)
+    unit.wait_for("WATCHDOG=1")
+    unit.process.send_signal(signal.SIGTERM)
+    assert unit.process.wait(20) == 0
+    assert (tmp_path / "notes").read_text().split() == ["loader", "bootstep", "ready", "usr2", "stop"]
+
+
 @pytest.mark.parametrize("pool", ["threads", "gevent"])
 def test_a_frozen_main_loop_is_not_fed_and_leaves_its_traceback(start: Start, pool: str) -> None:
     unit = start(*WORKER, f"--pool={pool}", FREEZE="60")
