@@ -22,6 +22,17 @@ PASSWORD = "ann:only-for-the-tests-live-flower"
 TASKS = "draw=1&start=0&length=10000&search[value]=&order[0][column]=0&columns[0][data]=name"
 
 
+# Stands for a database of the host, which takes some seconds to start.
+DATABASE = """
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/sleep 4
+[Install]
+WantedBy=multi-user.target
+"""
+
+
 @pytest.fixture
 def broker() -> Iterator[None]:
     """Start the broker at the end, whatever happened."""
@@ -32,6 +43,11 @@ def broker() -> Iterator[None]:
 def status(found: Service) -> str:
     """Return what a service tells systemd of itself."""
     return on_host(found.host, "systemctl", "show", "--property=StatusText", "--value", found.unit).strip()
+
+
+def moment(host: str, unit: str) -> int:
+    """Return when a unit became active, in microseconds since the boot of the machine; 0 if it did not."""
+    return int(on_host(host, "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "--value", unit))
 
 
 @pytest.mark.usefixtures("broker")
@@ -78,13 +94,17 @@ def test_flower_stops_without_a_broker_and_knows_afterwards_what_it_knew(workers
 
 @pytest.mark.usefixtures("broker")
 def test_a_boot_without_a_broker_ends_in_workers_that_consume_when_it_comes(workers: list[Service]) -> None:
-    """Nothing gives up, and no service is called running before it consumes."""
+    """Nothing gives up, no service is called running before it consumes, nor starts before what it is said to need."""
+    for host in HOSTS:
+        on_host(host, "tee", "/etc/systemd/system/database.service", stdin=DATABASE)
+        on_host(host, "systemctl", "enable", "database.service")
     subprocess.run(["podman", "stop", "--time", "60", *HOSTS], check=True, capture_output=True)
     on_host("broker1", "systemctl", "stop", BROKER)
     subprocess.run(["podman", "start", *HOSTS], check=True, capture_output=True)
     for worker in workers:
         eventually(worker.unit, lambda one=worker: status(one).startswith("connecting to redis://live:**@"), 60)
         assert again(worker).state == "activating (start)"
+        assert 0 < moment(worker.host, "database.service") < again(worker).started
     on_host("broker1", "systemctl", "start", BROKER)
     for worker in workers:
         eventually(worker.unit, lambda one=worker: again(one).state == "active (running)", 60)
