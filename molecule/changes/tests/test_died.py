@@ -4,15 +4,17 @@
 """A run that dies heals on the next run, wherever it died."""
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 from typing import Any
 
-from tests.fleet import Service, environ, files, services
+from tests.fleet import Service, environ, files, on_host, services
 from tests.runs import changes, command, converged
 
 LIMIT = ("--limit", "debug")
+TASK = ("TASK [", "RUNNING HANDLER [")
 URL = "redis://debug:only-for-the-tests-debug@broker1:6379/3"
 
 
@@ -32,35 +34,50 @@ def worker() -> Service:
     return found
 
 
-def killed_at(boundary: int) -> bool:
-    """Kill a run, with all its processes, when it begins its task of this number; return whether it has so many."""
-    run = subprocess.Popen(
-        command(*LIMIT, variables=marked(boundary)), stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert run.stdout
-    begun = 0
-    for line in run.stdout:
-        begun += line.startswith(("TASK [", "RUNNING HANDLER ["))
-        if begun == boundary:
-            os.killpg(run.pid, signal.SIGKILL)
-            break
-    run.wait()
-    return begun == boundary
+def state() -> str:
+    """Return all that a run may leave half done: files, services, what systemd has read, what was noted as started."""
+    noted = "find /run/stalk.celery -printf '%p %s %T@\\n'; systemctl show --property=NeedDaemonReload 'celery-*'"
+    return f"{services('app1')} {files('app1')} {on_host('app1', 'sh', '-c', noted)}"
 
 
-def test_a_run_that_died_at_any_task_heals() -> None:
-    """Kill a run at each of its tasks in turn. Either it has done nothing yet, or the next run finishes its work."""
-    boundary, healed = 1, 0
-    before = worker(), files("app1")
-    while killed_at(boundary):
-        if (worker(), files("app1")) != before:
-            converged(*LIMIT, variables=marked(boundary))
-            healed += 1
-            assert environ(worker())["MARK"] == str(boundary)
-            before = worker(), files("app1")
-        boundary += 1
-    assert (boundary > 10, healed > 3) == (True, True), f"{healed} of {boundary} boundaries left something to heal"
-    assert environ(worker())["MARK"] == str(boundary)
-    assert set(changes(converged(*LIMIT, variables=marked(boundary))).values()) == {0}
+def begin(mark: int) -> subprocess.Popen[str]:
+    """Begin a run."""
+    words = command(*LIMIT, variables=marked(mark))
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def states_at_tasks(mark: int) -> list[str]:
+    """Return the state before a run, at the beginning of each of its tasks, where it is held for that, and after it."""
+    states = [state()]
+    with begin(mark) as run:
+        for line in run.stdout or ():
+            if line.startswith(TASK):
+                os.killpg(run.pid, signal.SIGSTOP)
+                states.append(state())
+                os.killpg(run.pid, signal.SIGCONT)
+    return [*states, state()]
+
+
+def kill_at(number: int, mark: int) -> None:
+    """Kill a run, with all its processes, at the beginning of its task of this number."""
+    with begin(mark) as run:
+        tasks = (line for line in run.stdout or () if line.startswith(TASK))
+        next(itertools.islice(tasks, number - 1, None))
+        os.killpg(run.pid, signal.SIGKILL)
+
+
+def test_a_run_that_died_heals() -> None:
+    """Kill a run at each task before or at which something changes; the next run finishes its work.
+
+    At all other tasks a death leaves what one at the task before it leaves.
+    """
+    states = states_at_tasks(mark=0)
+    telling = [number for number in range(1, len(states) - 1) if len(set(states[number - 1 : number + 2])) > 1]
+    assert (len(states) > 15, len(telling) > 2) == (True, True), telling
+    for number in telling:
+        kill_at(number, mark=number)
+        converged(*LIMIT, variables=marked(number))
+        assert environ(worker())["MARK"] == str(number)
+    assert set(changes(converged(*LIMIT, variables=marked(telling[-1]))).values()) == {0}
     converged(*LIMIT)
     assert "MARK" not in environ(worker())

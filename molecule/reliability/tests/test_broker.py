@@ -10,13 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fleet import Service, again, on_host, service, ticks
+from tests.fleet import Service, again, on_host, service, services, ticks
 from tests.pages import page
 from tests.work import eventually, run_tasks, send_new
 
 HOSTS = ("app1", "app2")
 OUTAGE = 90
 BROKER = "redis-server.service"
+STATE = "systemctl is-system-running || true"
 FLOWER = "http://127.0.0.1:5555"
 PASSWORD = "ann:only-for-the-tests-live-flower"
 TASKS = "draw=1&start=0&length=10000&search[value]=&order[0][column]=0&columns[0][data]=name"
@@ -38,6 +39,11 @@ def broker() -> Iterator[None]:
     """Start the broker at the end, whatever happened."""
     yield
     on_host("broker1", "systemctl", "start", BROKER)
+
+
+def states(host: str) -> set[str]:
+    """Return the states of the services of a host."""
+    return {found.state for found in services(host)}
 
 
 def status(found: Service) -> str:
@@ -101,13 +107,15 @@ def test_a_boot_without_a_broker_ends_in_workers_that_consume_when_it_comes(work
     subprocess.run(["podman", "stop", "--time", "60", *HOSTS], check=True, capture_output=True)
     on_host("broker1", "systemctl", "stop", BROKER)
     subprocess.run(["podman", "start", *HOSTS], check=True, capture_output=True)
+    for host in HOSTS:
+        eventually(f"{host} boots", lambda one=host: on_host(one, "sh", "-c", STATE).strip() == "starting", 30)
     for worker in workers:
         eventually(worker.unit, lambda one=worker: status(one).startswith("connecting to redis://live:**@"), 60)
         assert again(worker).state == "activating (start)"
         assert 0 < moment(worker.host, "database.service") < again(worker).started
     on_host("broker1", "systemctl", "start", BROKER)
-    for worker in workers:
-        eventually(worker.unit, lambda one=worker: again(one).state == "active (running)", 60)
+    for host in HOSTS:
+        eventually(f"all services of {host} run", lambda one=host: states(one) == {"active (running)"}, 90)
     run_tasks([again(worker) for worker in workers])
     worker = service("app1", "celery-live-threads")
     before = ticks(worker)

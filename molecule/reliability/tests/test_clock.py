@@ -17,13 +17,13 @@ from tests.work import eventually, run_tasks
 
 HOST = "app2"
 CLOCK = "/var/lib/clock"
-WATCHDOG = 10
+WATCHDOG = 20
 DAY = 86400
 
 
 def turn(seconds: int) -> None:
     """Turn the clock so many seconds away from the machine's."""
-    on_host(HOST, "tee", CLOCK, stdin=f"{seconds:+d}\n")
+    on_host(HOST, "sh", "-c", f"echo {seconds:+d} > {CLOCK}.new && mv {CLOCK}.new {CLOCK}")
 
 
 @pytest.fixture
@@ -47,10 +47,11 @@ def services(tmp_path: Path) -> Iterator[list[Service]]:
     converged("-l", HOST, inventory=inventory)
     yield [service(HOST, f"celery-{name}") for name in ("live-prefork", "live-threads", "live-gevent", "debug-beat")]
     turn(0)
+    on_host(HOST, "sh", "-c", "systemctl stop celery-debug-beat && rm /var/lib/celery-debug/schedule*")
     converged("-l", HOST)
 
 
-@pytest.mark.parametrize("seconds", [DAY, -DAY])
+@pytest.mark.parametrize("seconds", [-DAY, DAY])
 def test_a_jump_of_the_clock_is_no_hang(services: list[Service], seconds: int) -> None:
     """The watchdog counts seconds that passed, not what the clock shows: all go on, and consume and send as before.
 
