@@ -22,6 +22,7 @@ UNIT_DIRECTORIES = (
     "/lib/systemd/system",
 )
 PROPERTIES = (
+    "ActiveEnterTimestampMonotonic",
     "ActiveState",
     "ExecMainCode",
     "ExecMainStartTimestampMonotonic",
@@ -57,11 +58,11 @@ class Systemd:
         self._deadline = time.monotonic() + timeout
         self._since = int(time.time())
 
-    def show(self, names: Sequence[str]) -> dict[str, Unit]:
+    def show(self, names: Sequence[str], properties: Sequence[str] = PROPERTIES) -> dict[str, Unit]:
         """The units C(names), also those that do not exist."""
         if not names:
             return {}
-        output = self._must("show", f"--property={','.join(PROPERTIES)}", "--", *names)
+        output = self._must("show", f"--property={','.join(properties)}", "--", *names)
         blocks = [block for block in output.split("\n\n") if block.strip()]
         if len(blocks) != len(names):
             raise SystemdError(f"systemctl show described {len(blocks)} of {len(names)} units: {output}")
@@ -144,5 +145,8 @@ def needs_reload(units: Iterable[Unit]) -> bool:
 
 
 def _properties(block: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in block.strip().splitlines())
-    return {name: value for name, _equals, value in pairs}
+    """The properties in C(block); a name that comes more than once has a line for each of its values."""
+    result: dict[str, str] = {}
+    for name, _equals, value in (line.partition("=") for line in block.strip().splitlines()):
+        result[name] = f"{result[name]}\n{value}" if name in result else value
+    return result

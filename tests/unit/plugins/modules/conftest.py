@@ -49,7 +49,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def run(capsys: pytest.CaptureFixture[str], log: list[str]) -> Run:
     """Run a module as Ansible does; returns the JSON that it printed, under C(printed) as text."""
 
-    def run_module(name: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+    def run_module(name: str, /, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         module = importlib.import_module(f"ansible_collections.stalk.celery.plugins.modules.{name}")
         files = arguments.get("files", [])
         if files:
@@ -84,7 +84,8 @@ class Manager:
     def running(self, *names: str, since: int = 1, **properties: Any) -> None:
         """Units that run and are enabled; C(since) in microseconds of CLOCK_MONOTONIC."""
         up = {"ActiveState": "active", "SubState": "running", "UnitFileState": "enabled"}
-        self.add(*names, **{**up, "ExecMainStartTimestampMonotonic": str(since), **properties})
+        times = dict.fromkeys(("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"), str(since))
+        self.add(*names, **{**up, **times, **properties})
 
     def file(self, name: str, text: str = "# Managed by stalk.celery: live/worker/w1.\n") -> str:
         """A unit file."""

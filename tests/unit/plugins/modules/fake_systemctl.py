@@ -35,7 +35,8 @@ def up(unit: dict[str, Any], name: str) -> int:
         return 1
     now = str(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
     running = "running" if name.endswith(".service") else "active"
-    unit.update(ActiveState="active", SubState=running, ExecMainStartTimestampMonotonic=now, InvocationID="f00")
+    unit.update(ActiveState="active", SubState=running, InvocationID="f00")
+    unit.update(ExecMainStartTimestampMonotonic=now, ActiveEnterTimestampMonotonic=now)
     return 0
 
 

@@ -1,0 +1,194 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The services of a host that the collection wrote, found by the markers in their unit files."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+import shlex
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence
+
+from ansible_collections.stalk.celery.plugins.module_utils import _archive, _disk, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import entries
+from ansible_collections.stalk.celery.plugins.module_utils._files import marker
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
+from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
+
+KINDS = ("worker", "beat", "flower")
+PROPERTIES = (
+    *_systemctl.PROPERTIES,
+    "ActiveExitTimestampMonotonic",
+    "EnvironmentFiles",
+    "Group",
+    "InactiveEnterTimestampMonotonic",
+    "InactiveExitTimestampMonotonic",
+    "MemoryCurrent",
+    "StatusText",
+    "SupplementaryGroups",
+    "User",
+    "WatchdogTimestampMonotonic",
+    "WorkingDirectory",
+)
+
+_ENVIRONMENT_FILE = re.compile(r"(?m)^(?P<path>.*) \(ignore_errors=(?:yes|no)\)$")
+_LOOSE_ENTRY = re.compile(r"(?m)^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$")
+_PLACEHOLDER = re.compile(r"%([%hnd])")
+_PREFIXES = {"worker": "CELERYD", "beat": "CELERYBEAT", "flower": "FLOWER"}
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A service that the collection wrote: what its unit file's marker calls it, what systemd and its variables say."""
+
+    environment: str
+    kind: str
+    name: str
+    unit: Unit
+    variables: Mapping[str, str] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.environment}/{self.name}"
+
+    @property
+    def user(self) -> str:
+        return self.unit["User"]
+
+    @property
+    def group(self) -> str:
+        return self.unit["Group"]
+
+    @property
+    def supplementary_groups(self) -> tuple[str, ...]:
+        return tuple(self.unit["SupplementaryGroups"].split())
+
+    @property
+    def directory(self) -> str:
+        return self.unit["WorkingDirectory"].lstrip("!")
+
+    @property
+    def env_files(self) -> tuple[str, ...]:
+        return env_files(self.unit)
+
+    @property
+    def app(self) -> str:
+        return self.variables.get("CELERY_APP", "")
+
+    @property
+    def virtualenv(self) -> str:
+        return os.path.dirname(os.path.dirname(self.variables.get("CELERY_BIN", "")))
+
+    @property
+    def node(self) -> str:
+        """The name of the node as Celery expands it on this host, empty for what is not a worker."""
+        written = self.variables.get("CELERYD_NODES", "") if self.kind == "worker" else ""
+        return node_name(written, os.uname().nodename)
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that the command line names, none for those that the application has by default."""
+        return [queue for queue in option(self._options, "--queues", "-Q").split(",") if queue]
+
+    @property
+    def pool(self) -> str:
+        """The pool that the command line names, empty for the application's."""
+        return option(self._options, "--pool", "-P")
+
+    @property
+    def pid(self) -> int:
+        return int(self.unit["MainPID"] or 0)
+
+    @property
+    def release(self) -> str:
+        """The real path of the directory that the main process works in, empty without one.
+
+        The sandbox may show it to the process under another path.
+        """
+        if self.pid:
+            works_in = f"/proc/{self.pid}/cwd"
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if os.path.samefile(works_in, self.current):
+                    return self.current
+                return _archive.working_directory(str(self.pid), self.directory) or os.readlink(works_in)
+        return ""
+
+    @property
+    def current(self) -> str:
+        """Where the configured directory leads to now."""
+        return os.path.realpath(self.directory)
+
+    @property
+    def _options(self) -> str:
+        return self.variables.get(f"{_PREFIXES[self.kind]}_OPTS", "")
+
+
+def find(systemd: Systemd) -> list[Owned]:
+    """All services of this host that the collection wrote. Raises ValueError if this user cannot read them."""
+    names = {}
+    for path in sorted(glob.glob(os.path.join(_systemctl.UNIT_DIRECTORIES[0], "*.service"))):
+        found = _disk.look(path)
+        parts = (marker(found.content) or "").split("/") if found is not None else []
+        if len(parts) == len(("environment", "kind", "name")) and parts[1] in KINDS:
+            names[os.path.basename(path)] = parts
+    if names and os.geteuid() != 0:
+        raise ValueError("The services of a host can only be read by root: set 'become: true'.")
+    units = systemd.show(list(names), PROPERTIES)
+    owned = [
+        Owned(environment, kind, name, units[unit], variables(units[unit]))
+        for unit, (environment, kind, name) in names.items()
+    ]
+    return sorted(owned, key=lambda service: (service.environment, KINDS.index(service.kind), service.name))
+
+
+def env_files(unit: Unit) -> tuple[str, ...]:
+    """The paths of the environment files of C(unit), in the order in which systemd reads them."""
+    return tuple(found["path"] for found in _ENVIRONMENT_FILE.finditer(unit["EnvironmentFiles"]))
+
+
+def variables(unit: Unit) -> dict[str, str]:
+    """What the environment files of C(unit) set, as far as they exist."""
+    found = _disk.look_at(env_files(unit))
+    texts = (file.content.decode("utf-8", "replace") for file in found.values())
+    return {name: value for text in texts for name, value in parsed(text).items()}
+
+
+def parsed(text: str) -> dict[str, str]:
+    """The variables of an environment file, also of one that an administrator has tuned by hand, a line each then."""
+    strict = entries(text)
+    if strict is not None:
+        return strict
+    return {found[1]: found[2].strip("'\"") for found in _LOOSE_ENTRY.finditer(text)}
+
+
+def node_name(written: str, host: str) -> str:
+    """What Celery makes of the placeholders in a node name on C(host)."""
+    name, _dot, domain = host.partition(".")
+    values = {"h": host, "n": name, "d": domain, "%": "%"}
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], written)
+
+
+def option(text: str, long: str, short: str) -> str:
+    """The value of an option in the words of a command line, the last one if it is there more than once."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    values = [""]
+    for word, following in zip(words, [*words[1:], ""]):
+        if word in (long, short):
+            values.append(following)
+        elif word.startswith(f"{long}="):
+            values.append(word.partition("=")[2])
+        elif word.startswith(short) and not word.startswith("--"):
+            values.append(word[len(short) :])
+    return values[-1]
+
+
+def of_environments(services: Sequence[Owned], environments: Sequence[str]) -> list[Owned]:
+    """Those of C(services) that belong to C(environments), which are all when there are none."""
+    return [service for service in services if not environments or service.environment in environments]

@@ -1,0 +1,201 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.stalk.celery.plugins.module_utils import _disk
+
+from .conftest import Manager, Run
+
+W1, BEAT = "celery-live-w1.service", "celery-live-beat.service"
+VARIABLES = """\
+# Managed by stalk.celery: live/worker/w1.
+CELERY_BIN="{directory}/.venv/bin/celery"
+CELERY_APP="proj.celery:app"
+CELERYD_NODES="w1@%h"
+CELERYD_OPTS="--pool=gevent --queues=mails,imports --concurrency=8"
+BROKER_URL="redis://live:hunter2@broker/1"
+"""
+
+
+def monotonic(seconds_ago: float = 0) -> int:
+    return int((time.clock_gettime(time.CLOCK_MONOTONIC) - seconds_ago) * 1e6)
+
+
+class Host:
+    """A host whose services are this process, in the directory C(current) of a project."""
+
+    def __init__(self, manager: Manager, directory: Path) -> None:
+        self.manager = manager
+        self.directory = directory
+        self.current = directory / "current"
+        self.variables = directory / "w1.conf"
+        self.variables.write_text(VARIABLES.format(directory=directory))
+        for release in ("1", "2"):
+            (directory / release).mkdir()
+        self.link("1")
+        os.chdir(directory / "1")
+
+    def link(self, release: str) -> None:
+        self.current.unlink(missing_ok=True)
+        self.current.symlink_to(release)
+
+    def worker(self, **properties: Any) -> None:
+        self.manager.file(W1)
+        self.manager.running(
+            W1,
+            **{
+                "MainPID": str(os.getpid()),
+                "ActiveEnterTimestampMonotonic": str(monotonic(100)),
+                "User": "live",
+                "Group": "live",
+                "WorkingDirectory": str(self.current),
+                "EnvironmentFiles": f"{self.variables} (ignore_errors=no)",
+                "MemoryCurrent": "1048576",
+                "NRestarts": "2",
+                "StatusText": "connected; 1 running",
+                "since": monotonic(50),
+                **properties,
+            },
+        )
+
+
+@pytest.fixture
+def host(manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "project").mkdir()
+    return Host(manager, tmp_path / "project")
+
+
+def services(run: Run) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = run("service_facts")["ansible_facts"]["stalk_celery"]["services"]
+    return found
+
+
+def test_a_running_worker(run: Run, host: Host) -> None:
+    host.worker()
+    result = run("service_facts")
+    (worker,) = result["ansible_facts"]["stalk_celery"]["services"]
+    since = datetime.fromisoformat(worker.pop("since"))
+    assert 98 < (datetime.now(UTC) - since).total_seconds() < 130
+    assert worker == {
+        "environment": "live",
+        "kind": "worker",
+        "name": "w1",
+        "unit": W1,
+        "node": f"w1@{os.uname().nodename}",
+        "queues": ["mails", "imports"],
+        "pool": "gevent",
+        "app": "proj.celery:app",
+        "user": "live",
+        "directory": str(host.current),
+        "state": "active",
+        "substate": "running",
+        "enabled": True,
+        "pid": os.getpid(),
+        "memory": 1048576,
+        "restarts": 2,
+        "status": "connected; 1 running",
+        "release": str(host.directory / "1"),
+        "current": str(host.directory / "1"),
+        "stale": [],
+    }
+    assert result["changed"] is False
+    assert "hunter2" not in result["printed"]
+
+
+def test_a_service_that_never_ran(run: Run, host: Host) -> None:
+    host.manager.file(BEAT, "# Managed by stalk.celery: live/beat/beat.\n")
+    host.manager.add(BEAT, WorkingDirectory=str(host.current), MemoryCurrent="[not set]", User="live")
+    (beat,) = services(run)
+    assert (beat["kind"], beat["node"], beat["queues"], beat["state"]) == ("beat", "", [], "inactive")
+    assert (beat["since"], beat["pid"], beat["memory"], beat["release"], beat["stale"]) == ("", 0, None, "", [])
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [("failed", "InactiveEnter"), ("activating", "InactiveExit"), ("deactivating", "ActiveExit")],
+)
+def test_since_when_it_is_in_its_state(run: Run, host: Host, state: str, event: str) -> None:
+    host.worker(ActiveState=state, **{f"{event}TimestampMonotonic": str(monotonic(20))})
+    age = datetime.now(UTC) - datetime.fromisoformat(services(run)[0]["since"])
+    assert 18 < age.total_seconds() < 50
+
+
+def test_files_of_others_are_not_services(run: Run, host: Host) -> None:
+    host.manager.file("celery.service", "[Service]\nExecStart=/usr/bin/celery\n")
+    host.manager.file("celery-live.target", "# Managed by stalk.celery: live/environment/target.\n")
+    assert services(run) == []
+    assert host.manager.calls == []
+
+
+def test_files_written_after_the_start_make_a_service_stale(run: Run, host: Host) -> None:
+    host.worker()
+    _disk.stamp(W1)
+    assert services(run)[0]["stale"] == ["configuration"]
+    host.worker(since=monotonic())
+    assert services(run)[0]["stale"] == []
+
+
+def test_another_release_makes_a_service_stale(run: Run, host: Host) -> None:
+    host.worker()
+    host.link("2")
+    (worker,) = services(run)
+    assert (worker["release"], worker["current"]) == (str(host.directory / "1"), str(host.directory / "2"))
+    assert worker["stale"] == ["release"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("1/proj/tasks.py", ["code"]),
+        (".venv/lib/python3.11/site-packages/celery-5.7.0.dist-info/METADATA", ["code"]),
+        ("1/proj/__pycache__/tasks.cpython-311.pyc", []),
+        ("1/media/upload.csv", []),
+        ("1/.git/hooks/hook.py", []),
+    ],
+)
+def test_newer_code_makes_a_service_stale(run: Run, host: Host, path: str, expected: list[str]) -> None:
+    file = host.directory / path
+    file.parent.mkdir(parents=True)
+    file.touch()
+    os.utime(file, (0, 0))
+    host.worker()
+    assert services(run)[0]["stale"] == expected
+    time.sleep(0.1)
+    host.worker(since=monotonic())
+    assert services(run)[0]["stale"] == []
+
+
+def test_a_virtual_environment_in_the_directory_is_not_its_code(run: Run, host: Host) -> None:
+    python_file = host.directory / "1/venv/lib/python3.11/site-packages/celery/app.py"
+    python_file.parent.mkdir(parents=True)
+    python_file.touch()
+    (host.directory / "1/venv/pyvenv.cfg").touch()
+    host.worker()
+    assert services(run)[0]["stale"] == []
+
+
+def test_variables_that_somebody_tuned_by_hand(run: Run, host: Host) -> None:
+    host.variables.write_text("CELERYD_NODES=w1@%n\n CELERYD_OPTS='-Q bulk -P threads -Qnight' \n# A=b\nnonsense\n")
+    host.worker()
+    (worker,) = services(run)
+    assert (worker["queues"], worker["pool"]) == (["night"], "threads")
+    assert worker["node"] == f"w1@{os.uname().nodename.partition('.')[0]}"
+
+
+def test_without_privileges(run: Run, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.worker()
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    result = run("service_facts")
+    assert result["failed"]
+    assert "set 'become: true'" in result["msg"]
