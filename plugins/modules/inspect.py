@@ -1,0 +1,210 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: inspect
+short_description: Ask the Celery workers of a host what they do
+version_added: 1.0.0
+author:
+  - The stalk.celery authors (@stalk)
+description:
+  - Asks every worker that this collection runs on a host, through its broker, for its queues and tasks, and the broker
+    for the lengths of these queues.
+  - Works in the context of the services, as their user, in their directory and with their variables. Services that
+    see the same are asked by one process, all others at the same time.
+  - Never fails on what it finds. A worker that does not answer and a broker that cannot be reached are part of the
+    result. A worker of the V(solo) pool answers only between tasks, and none does while it stops.
+  - Needs root (C(become)). Returns no arguments of tasks and no other secret.
+attributes:
+  check_mode:
+    description: Changes nothing in any mode.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+options:
+  environments:
+    description: The environments whose workers to ask. By default all that the host has.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Seconds that importing the application, connecting to the broker and all answers may take.
+    type: int
+    default: 15
+seealso:
+  - module: stalk.celery.service_facts
+  - module: stalk.celery.task
+"""
+
+EXAMPLES = r"""
+---
+- name: Ask the workers
+  stalk.celery.inspect:
+  register: celery
+
+- name: Report tasks that have been running for more than an hour
+  ansible.builtin.debug:
+    msg: "{{ celery.workers | map(attribute='active') | flatten | selectattr('seconds', 'gt', 3600) }}"
+"""
+
+RETURN = r"""
+workers:
+  description: The workers, also those that do not answer or do not run, sorted by environment and name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    environment:
+      description: The environment of the worker.
+      type: str
+      sample: live
+    name:
+      description: Its name in the environment.
+      type: str
+      sample: w1
+    unit:
+      description: Complete name of its systemd unit.
+      type: str
+      sample: celery-live-w1.service
+    node:
+      description: Its name in Celery.
+      type: str
+      sample: w1@app1
+    answers:
+      description: Whether it answered, none if its application has C(worker_enable_remote_control) off.
+      type: bool
+      sample: true
+    queues:
+      description: The queues that it consumes now. This and all that follows is none if it did not answer.
+      type: list
+      elements: str
+      sample: [celery]
+    active:
+      description: The tasks that it runs, each with C(id), C(name) and for how many C(seconds).
+      type: list
+      elements: dict
+      sample: [{id: 6f1ed002-ab59-4d63-a1a3-c5b4e2f0d9f3, name: edc.export, seconds: 12}]
+    reserved:
+      description: How many tasks it has fetched and not begun.
+      type: int
+      sample: 4
+    scheduled:
+      description: How many tasks it holds back until their time.
+      type: int
+      sample: 0
+    total:
+      description: How many tasks it has accepted since it started.
+      type: int
+      sample: 118
+    pool:
+      description: The pool that it uses.
+      type: str
+      sample: prefork
+    concurrency:
+      description: How many tasks it runs at the same time.
+      type: int
+      sample: 8
+queues:
+  description:
+    - For each environment the queues of its workers on this host and how many messages wait in them, those of workers
+      that do not run included as long as one does that sees the same.
+    - None for a queue of which the broker does not say it.
+  returned: success
+  type: dict
+  sample:
+    live:
+      celery: 3
+      video: 0
+problems:
+  description: Why applications could not be asked.
+  returned: success
+  type: list
+  elements: str
+  sample: ['live/w1: connecting to the broker failed: OperationalError: Connection refused']
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils import _context, _owned
+from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+
+_PATIENCE = 60
+_TOLD = ("queues", "active", "reserved", "scheduled", "total", "pool", "concurrency")
+
+
+def inspect(systemd: Systemd, environments: list[str], timeout: float) -> dict[str, Any]:
+    """What the module returns."""
+    services = _owned.of_environments(_owned.find(systemd), environments)
+    workers = [service for service in services if service.kind == "worker"]
+    contexts = [context for context in _context.contexts(workers) if any(worker.pid for worker in context.services)]
+    requests = {
+        context: {
+            "do": "inspect",
+            "nodes": {worker.node: worker.queues for worker in context.services if worker.pid},
+            "queues": [queue for worker in context.services if not worker.pid for queue in worker.queues],
+            "patience": timeout / 3,
+        }
+        for context in contexts
+    }
+    answers = _context.ask(requests, timeout)
+    told = {
+        worker.unit.name: answer.get("nodes", {}).get(worker.node)
+        for context, answer in answers.items()
+        for worker in context.services
+    }
+    deaf = {
+        worker.unit.name
+        for context, answer in answers.items()
+        for worker in context.services
+        if worker.pid and answer.get("deaf")
+    }
+    queues: dict[str, dict[str, Any]] = {}
+    for context, answer in answers.items():
+        queues.setdefault(context.service.environment, {}).update(answer.get("queues", {}))
+    return {
+        "workers": [
+            described(worker, told.get(worker.unit.name), deaf=worker.unit.name in deaf) for worker in workers
+        ],
+        "queues": queues,
+        "problems": [f"{context}: {answer['error']}" for context, answer in answers.items() if "error" in answer],
+    }
+
+
+def described(worker: Owned, told: dict[str, Any] | None, deaf: bool) -> dict[str, Any]:
+    """A worker and what it told of itself, as plain data."""
+    return {
+        "environment": worker.environment,
+        "name": worker.name,
+        "unit": worker.unit.name,
+        "node": worker.node,
+        "answers": None if deaf else told is not None,
+        **{key: (told or {}).get(key) for key in _TOLD},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "environments": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "int", "default": 15},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = inspect(
+            Systemd(module.run_command, _PATIENCE), module.params["environments"], module.params["timeout"]
+        )
+    except (OSError, ValueError, SystemdError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A project with a real worker, and what stands for systemd-run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .conftest import Manager
+
+APP = """
+import json, os, sys, time, uuid
+from pathlib import Path
+from celery import Celery
+from kombu.transport import filesystem
+
+def put(self, queue, payload, **kwargs):
+    # Kombu's own lets a reader see a message that is half written.
+    name = f"{time.monotonic_ns()}_{uuid.uuid4()}.{queue}.msg"
+    Path(self.data_folder_out, f"{name}.new").write_text(json.dumps(payload))
+    Path(self.data_folder_out, f"{name}.new").rename(Path(self.data_folder_out, name))
+
+filesystem.Channel._put = put
+print("what an application prints at its import")
+HERE = Path(__file__).parent
+if "BROKEN" in os.environ:
+    raise RuntimeError("no settings for " + os.environ["BROKER_PASSWORD"])
+app = Celery("proj", broker=os.environ.get("BROKER", "filesystem://"))
+app.conf.update(
+    worker_enable_remote_control="DEAF" not in os.environ,
+    broker_transport_options={
+        "data_folder_in": str(HERE / "queues"),
+        "data_folder_out": str(HERE / "queues"),
+        "control_folder": str(HERE / "control"),
+        "polling_interval": 0.02,
+    },
+    task_routes={"*": {"queue": "routed"}},
+)
+
+@app.task
+def add(x, y):
+    return x + y
+
+@app.task(ignore_result=True)
+def silent():
+    print("silent")
+
+@app.task
+def fail():
+    raise ValueError("wrong")
+
+@app.task
+def nap(seconds):
+    time.sleep(seconds)
+"""
+RUNNER = """
+import os, re, sys
+options, command = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
+with open(sys.argv[0] + ".calls", "a") as calls:
+    print(*options, file=calls)
+found = dict(option[2:].split("=", 1) for option in options if "=" in option)
+text = open([option for option in options if "EnvironmentFile" in option][0].split("=", 2)[2]).read()
+variables = dict(re.findall(r'(?m)^(\\w+)="(.*)"$', text))
+os.chdir(found["working-directory"])
+os.execve(command[0], command, {**os.environ, **variables})
+"""
+
+
+class Project:
+    """An application, the configuration of its services and its running worker."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        (directory / "proj.py").write_text(APP)
+        for name in ("queues", "control", "bin"):
+            (directory / name).mkdir()
+        (directory / "bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        (directory / "bin/python").chmod(0o755)
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start(self, name: str, *options: str, **variables: str) -> None:
+        """Start a worker and wait until it consumes."""
+        log = self.directory / f"{name}.log"
+        command = [str(Path(sys.executable).with_name("celery")), "--app=proj:app", "worker", f"--hostname={name}@%h"]
+        with log.open("w") as output:
+            self.workers.append(
+                subprocess.Popen(
+                    [*command, "--loglevel=INFO", "--without-gossip", *options],
+                    cwd=self.directory,
+                    env={**os.environ, **variables},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                )
+            )
+        until = time.monotonic() + 60
+        while " ready." not in log.read_text():
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+
+    def service(self, manager: Manager, name: str, options: str = "", kind: str = "worker", **variables: str) -> str:
+        """Make a host have a service of the project that runs; returns the unit."""
+        unit = f"celery-live-{name}.service"
+        runner = manager.program("systemd-run")
+        runner.write_text(f"#!{sys.executable} -IS\n{RUNNER}")
+        runner.chmod(0o755)
+        env_file = self.directory / f"{name}.conf"
+        values = {
+            "CELERY_BIN": f"{self.directory}/bin/celery",
+            "CELERY_APP": "proj:app",
+            "CELERYD_NODES": f"{name}@%h",
+            "CELERYD_OPTS": options,
+            "BROKER_PASSWORD": "hunter2",
+            **variables,
+        }
+        env_file.write_text("".join(f'{key}="{value}"\n' for key, value in values.items()))
+        manager.file(unit, f"# Managed by stalk.celery: live/{kind}/{name}.\n")
+        manager.running(unit, **self.properties(env_file))
+        return unit
+
+    def properties(self, env_file: Path) -> dict[str, Any]:
+        since = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        return {
+            "MainPID": str(os.getpid()),
+            "User": "live",
+            "Group": "live",
+            "SupplementaryGroups": "redis",
+            "WorkingDirectory": str(self.directory),
+            "EnvironmentFiles": f"{env_file} (ignore_errors=no)",
+            "since": since,
+        }
