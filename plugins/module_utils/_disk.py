@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import grp
 import os
 import pwd
 import stat
 import time
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator
 
-from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, Found, Wanted, is_stray
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils._files import (
+    Attributes,
+    Directory,
+    Found,
+    Plan,
+    Wanted,
+    is_stray,
+)
 
 Label = Callable[[str, str], None]
 
@@ -77,6 +86,30 @@ def is_known(lookup: Callable[[str], object], name: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def apply(changes: Plan, label: Label) -> None:
+    """Carry out C(changes)."""
+    for directory in changes.make:
+        make_directory(directory, label)
+    for item in changes.adjust:
+        adjust(item.path, item.attributes)
+    for unit in changes.restart:
+        stamp(unit)
+    for file in changes.write:
+        make_parents(file.path, label)
+        replace(file.path, file.content, file.attributes, label)
+    for unit in changes.restart:
+        stamp(unit)
+
+
+def labeller(module: AnsibleModule) -> Label:
+    """What gives a new file the SELinux context that the policy has for its final path, where there is SELinux."""
+
+    def label(temporary: str, path: str) -> None:
+        module.set_context_if_different(temporary, module.selinux_default_context(path), False)
+
+    return label
 
 
 def make_directory(item: Directory, label: Label) -> None:
@@ -150,6 +183,18 @@ def stamps(units: Iterable[str]) -> dict[str, int]:
         with contextlib.suppress(FileNotFoundError, ValueError), open(path, encoding="ascii") as file:
             result[unit] = int(file.read())
     return result
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other process of this host is in here."""
+    os.makedirs(STAMPS, 0o755, exist_ok=True)
+    descriptor = os.open(STAMPS, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def forget(units: Iterable[str]) -> None:

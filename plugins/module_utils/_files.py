@@ -28,6 +28,11 @@ def marker(content: bytes) -> str | None:
     return None
 
 
+def environment(content: bytes) -> str:
+    """The environment of a file that the collection wrote, empty for one of somebody else's."""
+    return (marker(content) or "").partition("/")[0]
+
+
 @dataclass(frozen=True)
 class Attributes:
     """Owner and group as names (a number for an id without a name), mode as the twelve permission bits."""
@@ -151,13 +156,9 @@ def foreign(path: str, own: str, existing: Found) -> list[str]:
             f"{path} exists and was not written by stalk.celery (no line 'Managed by stalk.celery' at its top); "
             "move it away, or give the service another name."
         ]
-    if _environment(theirs) != _environment(own):
+    if environment(existing.content) != own.partition("/")[0]:
         return [f"{path} belongs to {theirs}, and {own} asks for the same path; give one of the two another name."]
     return []
-
-
-def _environment(name: str) -> str:
-    return name.partition("/")[0]
 
 
 def _directory_problems(item: Directory, existing: Found | None) -> list[str]:
@@ -175,10 +176,10 @@ def _directory_problems(item: Directory, existing: Found | None) -> list[str]:
 
 def diffs(changes: Plan, found: Mapping[str, Found]) -> list[Diff]:
     """The differences in the form that C(--diff) shows; of a secret file only the names of the variables."""
-    made = [_diff(item.path, "", f"directory {item.attributes}\n") for item in changes.make]
-    written = [_diff(file.path, *_texts(file, found.get(file.path))) for file in changes.write]
+    made = [diff(item.path, "", f"directory {item.attributes}\n") for item in changes.make]
+    written = [diff(file.path, *_texts(file, found.get(file.path))) for file in changes.write]
     adjusted = [
-        _diff(item.path, f"{found[item.path].attributes}\n", f"{item.attributes}\n")
+        diff(item.path, f"{found[item.path].attributes}\n", f"{item.attributes}\n")
         for item in (*changes.adjust, *changes.write)
         if item.path in found and found[item.path].attributes != item.attributes
     ]
@@ -191,7 +192,8 @@ def _texts(file: File, existing: Found | None) -> tuple[str, str]:
     return changed_names(before, after) if file.secret else (before, after)
 
 
-def _diff(path: str, before: str, after: str) -> Diff:
+def diff(path: str, before: str, after: str) -> Diff:
+    """One difference in the form that C(--diff) shows."""
     return {"before_header": path, "after_header": path, "before": before, "after": after}
 
 

@@ -53,7 +53,7 @@ def carry_out(
 
 
 def _put_up(trial: Trial, script: str) -> None:
-    shutil.rmtree(trial.directory, ignore_errors=True)
+    _remove(trial)
     os.makedirs(trial.directory, 0o755)
     os.chmod(trial.directory, 0o711)
     for path, file in trial.copies.items():
@@ -76,8 +76,13 @@ def _take_down(systemd: Systemd, trials: Sequence[Trial]) -> None:
     for trial in trials:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(TRANSIENT_UNITS, trial.name))
-        shutil.rmtree(trial.directory, ignore_errors=True)
+        _remove(trial)
     systemd.reload()
+
+
+def _remove(trial: Trial) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(trial.directory)
 
 
 def _read(path: str) -> str:

@@ -43,7 +43,8 @@ _DROPPED = (
     "Watchdog",
 )
 _OUTPUT_LINES = 40
-_WARNING = "WARNING: "
+_STOP_TIMEOUT = "STALK_CELERY_STOP_TIMEOUT"
+_WARNING = "stalk.celery warns: "
 _KNOWN_TO_LATER_SYSTEMD = ("PrivateIPC",)
 _COMPLAINT = re.compile(r"(?P<unit>[^/\s:]+):(?:(?P<line>\d+):)? ?(?P<text>.*)")
 _UNKNOWN = re.compile(r"Unknown (?:key|lvalue)(?: name)? '(?P<key>\w+)'")
@@ -107,7 +108,7 @@ class Trial:
                 "Description=Trial of a new configuration",
                 "[Service]",
                 "Environment=PYTHONDONTWRITEBYTECODE=1",
-                *(f"Environment=STOP_TIMEOUT={value}" for key, value in service if key == "TimeoutStopSec"),
+                *(f"Environment={_STOP_TIMEOUT}={value}" for key, value in service if key == "TimeoutStopSec"),
                 *(self._line(key, value) for key, value in service if not key.startswith(_DROPPED)),
                 "Type=oneshot",
                 "RemainAfterExit=yes",
@@ -170,8 +171,9 @@ def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[st
 
 
 def warnings(trial: Trial, output: str) -> list[str]:
-    """What C(trial) warns of, from the lines of its C(output) that begin with C(WARNING)."""
-    texts = (line[len(_WARNING) :] for line in output.splitlines() if line.startswith(_WARNING))
+    """What C(trial) warns of, in the lines of its C(output) that say so, without a secret."""
+    lines = without_secrets(output, trial.variables).splitlines()
+    texts = (line[len(_WARNING) :] for line in lines if line.startswith(_WARNING))
     return [f"{trial.service.variable}, {trial.service.name}: {text}" for text in texts]
 
 

@@ -74,8 +74,25 @@ class Unit:
     @property
     def started_at(self) -> int:
         """When its main process started, in microseconds of CLOCK_MONOTONIC; 0 without one."""
-        value = self["ExecMainStartTimestampMonotonic"]
+        return self._time("ExecMainStart")
+
+    @property
+    def since(self) -> int:
+        """When it entered the state that it is in, in microseconds of CLOCK_MONOTONIC; 0 if it never left the first."""
+        if self["ActiveState"] in _UP:
+            return self._time("ActiveEnter")
+        if self.is_down:
+            return self._time("InactiveEnter")
+        return self._time("InactiveExit" if self["ActiveState"] == "activating" else "ActiveExit")
+
+    def _time(self, event: str) -> int:
+        value = self[f"{event}TimestampMonotonic"]
         return int(value) if value.isdigit() else 0
+
+    @property
+    def ready_at(self) -> int:
+        """When it was up last, in microseconds of CLOCK_MONOTONIC; 0 if it never was."""
+        return self._time("ActiveEnter")
 
     @property
     def ending(self) -> str:

@@ -133,21 +133,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files
 
 
-def apply(changes: _files.Plan, label: _disk.Label) -> None:
-    """Carry out C(changes)."""
-    for directory in changes.make:
-        _disk.make_directory(directory, label)
-    for item in changes.adjust:
-        _disk.adjust(item.path, item.attributes)
-    for unit in changes.restart:
-        _disk.stamp(unit)
-    for file in changes.write:
-        _disk.make_parents(file.path, label)
-        _disk.replace(file.path, file.content, file.attributes, label)
-    for unit in changes.restart:
-        _disk.stamp(unit)
-
-
 def run(module: AnsibleModule) -> dict[str, Any]:
     """What the module returns. Raises ValueError before the first change if there must be none."""
     files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
@@ -160,7 +145,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         raise ValueError("\n".join(problems))
     changes = _files.plan(wanted, found)
     if not module.check_mode:
-        apply(changes, labeller(module))
+        _disk.apply(changes, _disk.labeller(module))
     paths = {file.path for file in files}
     return {
         "changed": changes.changed,
@@ -171,15 +156,6 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         ),
         "diff": _files.diffs(changes, found),
     }
-
-
-def labeller(module: AnsibleModule) -> _disk.Label:
-    """What gives a new file the SELinux context that the policy has for its final path, where there is SELinux."""
-
-    def label(temporary: str, path: str) -> None:
-        module.set_context_if_different(temporary, module.selinux_default_context(path), False)
-
-    return label
 
 
 def main() -> None:

@@ -70,6 +70,20 @@ options:
         description: Whether the virtual environment is complete, so that it can be checked and the app tried.
         type: bool
         default: true
+  owners:
+    description: Beginnings of markers, as for M(stalk.celery.files). A stray is a change of its environment.
+    type: list
+    elements: str
+    default: []
+  search:
+    description: Where to look for strays, beside the directories of all O(files).
+    type: list
+    elements: str
+    default: []
+  everything:
+    description: Whether to try all services that run, also those of which no file would change.
+    type: bool
+    default: false
   _script:
     description: The program that tries an app. The action plugin sets it; a playbook cannot.
     type: str
@@ -119,6 +133,18 @@ problems:
     - >-
       live/w1: /home/live/edc/.venv has no bin/celery that can be executed; install celery there, or correct
       'virtualenv' of celery_live, or set its 'packages'.
+changing:
+  description: Environments of which a file would be written, adjusted or removed.
+  returned: success
+  type: list
+  elements: str
+  sample: [live]
+running:
+  description: Units of the services that run, also those that start.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
 tried:
   description: Units that were run for a trial.
   returned: success
@@ -131,7 +157,7 @@ import contextlib
 import grp
 import os
 import pwd
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import (
@@ -155,7 +181,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     systemd = Systemd(module.run_command, _PATIENCE)
     problems = host_problems(systemd)
     if problems:
-        return {"problems": problems, "tried": []}
+        return {"problems": problems, "changing": [], "running": [], "tried": []}
+    running = [unit.name for unit in systemd.show([service.unit for service in services]).values() if unit.is_running]
     found = _disk.look_at(file.path for file in files)
     around = {service: surroundings(service) for service in services}
     missing = {service: _services.missing(service, around[service]) for service in services}
@@ -163,14 +190,30 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         *_files.problems(files, found),
         *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
     ]
+    plan = _files.plan(files, found)
+    changing = changed_environments(plan, strays(module, files))
     if module.check_mode:
         for text in _services.told(missing):
             module.warn(text)
-        return {"problems": problems, "tried": []}
-    changed = _files.plan(files, found).restart
-    new = [service for service in services if service.tried and not missing[service] and service.unit in changed]
-    troubles, tried = try_out(systemd, new, files, module.params["_script"] or "", module.warn)
-    return {"problems": [*problems, *_services.told(missing), *_services.told(troubles)], "tried": tried}
+        return {"problems": problems, "changing": changing, "running": running, "tried": []}
+    units = {*plan.restart, *(running if module.params["everything"] else ())}
+    wanted = [service for service in services if service.tried and not missing[service] and service.unit in units]
+    troubles, tried = try_out(systemd, wanted, files, module.params["_script"] or "", module.warn)
+    problems += [*_services.told(missing), *_services.told(troubles)]
+    return {"problems": problems, "changing": changing, "running": running, "tried": tried}
+
+
+def strays(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _files.Found]:
+    """The files that the collection wrote once and that are not wanted any more."""
+    paths = {file.path for file in files}
+    directories = [*module.params["search"], *map(os.path.dirname, paths)]
+    return _disk.look_at(_disk.strays(directories, module.params["owners"], paths))
+
+
+def changed_environments(plan: _files.Plan, gone: Mapping[str, _files.Found]) -> list[str]:
+    """The environments of the files that C(plan) changes, and of those that have to be C(gone)."""
+    changed = [item.content for item in (*plan.write, *plan.adjust) if isinstance(item, _files.File)]
+    return sorted({_files.environment(content) for content in (*changed, *(file.content for file in gone.values()))})
 
 
 def host_problems(systemd: Systemd) -> list[str]:
@@ -228,6 +271,9 @@ def main() -> None:
             "files": _arguments.FILES,
             "_texts": _arguments.TEXTS,
             "_script": {"type": "str", "no_log": True},
+            "owners": {"type": "list", "elements": "str", "default": []},
+            "search": {"type": "list", "elements": "str", "default": []},
+            "everything": {"type": "bool", "default": False},
             "services": {
                 "type": "list",
                 "elements": "dict",

@@ -171,7 +171,16 @@ def converge(
     Raises UnitsError if a unit does not come up or does not stop; ValueError and SystemdError if nothing of what has
     to be started could be.
     """
-    files = own_files(strays)
+    if strays and not check_mode:
+        with _disk.alone():  # or two hosts that take over from this one would remove the same files
+            return change(systemd, requests, restart, own_files(strays), check_mode)
+    return change(systemd, requests, restart, own_files(strays), check_mode)
+
+
+def change(
+    systemd: Systemd, requests: Sequence[Request], restart: Sequence[str], files: Sequence[str], check_mode: bool
+) -> dict[str, Any]:
+    """What C(converge) does, with those of the strays that are C(files) now."""
     leaving = [os.path.basename(path) for path in files if os.path.dirname(path) in _systemctl.UNIT_DIRECTORIES]
     staying = list(dict.fromkeys([*(request.name for request in requests), *restart]))
     names = list(dict.fromkeys([*staying, *leaving]))
@@ -195,7 +204,7 @@ def converge(
         "stopped": list(plan.stop),
         "enabled": list(plan.enable),
         "disabled": list(plan.disable),
-        "removed": files,
+        "removed": list(files),
         "units": described(now, staying),
         "diff": _units.diff(names, plan, units),
     }

@@ -7,7 +7,8 @@
 --pool=gevent`` does before it makes the worker's parts: it patches for gevent and eventlet, parses all options, imports
 the application with its tasks, and finds queues, broker transport, result backend, pool, scheduler and the address of
 Flower. It connects to nothing, writes nothing and sends none of the worker's signals. Exit status 0: it would start;
-otherwise stderr says why not. STOP_TIMEOUT in the environment is how many seconds a stop waits for running tasks.
+otherwise stderr says why not. STALK_CELERY_STOP_TIMEOUT in the environment is how many seconds a stop waits for running
+tasks.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ def warn_of_time_limit(limit: float | None, stop_timeout: float) -> None:
     """Say it if a task may run longer than a stop waits for it; a line with this beginning becomes a warning."""
     if limit and limit > stop_timeout:
         print(
-            f"WARNING: its tasks may run for {limit:g} s (time_limit, or task_time_limit of the app), but a stop waits "
-            f"for {stop_timeout:g} s: a restart can kill a task. Make stop_timeout longer than the time limit."
+            f"stalk.celery warns: its tasks may run for {limit:g} s (time_limit, or task_time_limit of the app), "
+            f"but a stop waits for {stop_timeout:g} s: a restart can kill a task. "
+            "Make stop_timeout longer than the time limit."
         )
 
 
@@ -127,7 +129,7 @@ def replace_programs() -> None:
         def __init__(self, queues: Any, exclude_queues: Any, include: Any, **options: Any) -> None:
             self.app.loader.init_worker()
             self.setup_defaults(**options)
-            warn_of_time_limit(self.time_limit, float(os.environ.get("STOP_TIMEOUT", "inf")))
+            warn_of_time_limit(self.time_limit, float(os.environ.get("STALK_CELERY_STOP_TIMEOUT", "inf")))
             self.setup_queues(queues, exclude_queues)
             self.setup_includes(include)
             if os.environ.get("REMAP_SIGTERM") == "SIGQUIT":

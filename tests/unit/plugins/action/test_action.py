@@ -7,17 +7,15 @@
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.action import files as action
+from ansible_collections.stalk.celery.tests.unit.playbook import run_play
 
 MARK = "# Managed by stalk.celery: live/worker/w1.\n"
 SECRETS = ("hunter2", "c2VjcmV0", "SGVsbG8", "inline-secret", "foreign-secret")
@@ -50,28 +48,12 @@ class Done:
         play = {
             "hosts": "localhost",
             "connection": "local",
-            "gather_facts": False,
             "vars": {"ansible_python_interpreter": sys.executable, **variables},
             "tasks": [{"name": name, "ignore_errors": True, **task} for name, task in tasks.items()],
         }
-        (directory / "play.yml").write_text(json.dumps([play], indent=1))
-        ran = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "play.yml", *options],
-            cwd=directory,
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(Path(action.__file__).parents[5]),
-                "ANSIBLE_HOME": str(directory / "home"),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_PIPELINING": "1",
-                "LOGGED": str(directory / "logged"),
-                "PYTHONPATH": str(directory),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.output = ran.stdout + ran.stderr
+        logging = {"LOGGED": str(directory / "logged"), "PYTHONPATH": str(directory)}
+        ran = run_play(directory, play, "-i", "localhost,", *options, ANSIBLE_PIPELINING="1", **logging)
+        self.output = ran.stdout
         assert ran.returncode == 0, self.output
         blocks = (block.partition("]") for block in re.split(r"^TASK \[", ran.stdout, flags=re.MULTILINE)[1:])
         self.tasks = {name: text for name, _bracket, text in blocks}

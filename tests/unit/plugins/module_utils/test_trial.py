@@ -57,7 +57,7 @@ TRIAL = """\
 Description=Trial of a new configuration
 [Service]
 Environment=PYTHONDONTWRITEBYTECODE=1
-Environment=STOP_TIMEOUT=300
+Environment=STALK_CELERY_STOP_TIMEOUT=300
 User=live
 Group=celery
 WorkingDirectory=/home/live/edc

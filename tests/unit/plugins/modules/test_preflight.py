@@ -172,9 +172,20 @@ def test_only_what_changes_is_tried(run: Run, manager: Manager, project: Project
     assert run("preflight", files=files[:2], services=services[:1])["tried"] == []
 
 
+def test_everything_that_runs_is_tried_if_that_is_asked_for(run: Run, manager: Manager, project: Project) -> None:
+    files = project.files(W1, W2)
+    project.etc.mkdir()
+    for file in files:
+        Path(file["path"]).write_text(file["content"])
+    manager.running(W2)
+    services = [project.service(W1), project.service(W2)]
+    assert run("preflight", files=files, services=services)["tried"] == []
+    assert run("preflight", files=files, services=services, everything=True)["tried"] == [W2]
+
+
 def test_nothing_is_tried_in_check_mode(run: Run, manager: Manager, project: Project) -> None:
     assert run("preflight", check=True, files=project.files(), services=[project.service()])["tried"] == []
-    assert manager.calls == []
+    assert manager.calls == [f"show {W1}"]
 
 
 def test_the_trial_runs_in_the_context_of_the_new_unit(
@@ -224,7 +235,7 @@ def test_what_a_dead_trial_left_does_no_harm(run: Run, manager: Manager, project
 def test_all_trials_take_the_same_calls(run: Run, manager: Manager, project: Project, count: int) -> None:
     units = [f"celery-live-w{number}.service" for number in range(count)]
     run("preflight", files=project.files(*units), services=[project.service(unit) for unit in units])
-    verbs = ["daemon-reload", "restart", "show", "show", "stop", "daemon-reload"]
+    verbs = ["show", "daemon-reload", "restart", "show", "show", "stop", "daemon-reload"]
     assert [call.split()[0] for call in manager.calls] == verbs
 
 
@@ -244,9 +255,11 @@ def test_an_app_that_does_not_start(run: Run, manager: Manager, project: Project
 
 
 def test_a_trial_that_warns(run: Run, manager: Manager, project: Project, warnings: list[str]) -> None:
-    manager.trials(**{f"stalk-try-{W1}": {"ActiveState": "active", "output": "hello\nWARNING: slow\n"}})
+    output = "WARNING: of the app\nstalk.celery warns: slow\nstalk.celery warns: redis://live:hunter2@broker/1\n"
+    manager.trials(**{f"stalk-try-{W1}": {"ActiveState": "active", "output": output}})
     result = run("preflight", files=project.files(), services=[project.service()])
-    assert (result["problems"], warnings) == ([], ["celery_live, w1: slow"])
+    assert result["problems"] == []
+    assert warnings == ["celery_live, w1: slow", "celery_live, w1: redis://live:********@broker/1"]
 
 
 def test_a_trial_that_systemd_does_not_even_start(run: Run, manager: Manager, project: Project) -> None:
@@ -296,4 +309,32 @@ def test_what_was_there_is_untouched(run: Run, manager: Manager, project: Projec
     run("preflight", files=project.files(), services=[project.service()])
     assert (project.etc / W1).read_text() == old
     assert os.stat(project.etc / W1).st_mtime_ns == before.st_mtime_ns
-    assert not any("celery-live" in call.replace("stalk-try-celery-live", "") for call in manager.calls)
+    changes = [call for call in manager.calls if not call.startswith("show")]
+    assert not any("celery-live" in call.replace("stalk-try-celery-live", "") for call in changes)
+
+
+def test_the_services_that_run(run: Run, manager: Manager, project: Project) -> None:
+    manager.running(W1)
+    manager.add(W2, ActiveState="failed")
+    services = [project.service(W1), project.service(W2)]
+    assert run("preflight", check=True, files=project.files(W1, W2), services=services)["running"] == [W1]
+
+
+def test_the_environments_that_change(run: Run, manager: Manager, project: Project) -> None:
+    """A file that is written, one that is adjusted, one that has to go; in check mode too."""
+    files, owners = project.files(), ["live/worker/"]
+
+    def changing(*, check: bool = False) -> list[str]:
+        result: list[str] = run("preflight", check=check, files=files, owners=owners, services=[])["changing"]
+        return result
+
+    assert (changing(), changing(check=True)) == (["live"], ["live"])
+    run("files", files=files)
+    assert (changing(), changing(check=True)) == ([], [])
+    Path(files[1]["path"]).chmod(0o600)
+    assert changing() == ["live"]
+    run("files", files=files)
+    (project.etc / "other").write_text("# Managed by stalk.celery: uat/worker/w1.\n")
+    assert changing() == []
+    (project.etc / "old").write_text("# Managed by stalk.celery: live/worker/old.\n")
+    assert changing() == ["live"]

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.stalk.celery.plugins.module_utils import _disk
 
 from .conftest import Manager, Run
 
@@ -284,6 +287,21 @@ def test_a_foreign_file_is_never_removed(run: Run, manager: Manager) -> None:
     assert f"{paths[1]} was not written by stalk.celery and is not removed" in result["msg"]
     assert all(Path(path).exists() for path in paths)
     assert manager.calls == []
+
+
+def test_strays_that_another_run_removes_at_the_same_time(run: Run, manager: Manager) -> None:
+    """As when the new host of beat and the old one itself find the same files."""
+    manager.running(W1)
+    path = Path(manager.file(W1))
+    other = contextlib.ExitStack()
+    other.enter_context(_disk.alone())
+
+    def end() -> None:
+        path.unlink()
+        other.close()
+
+    threading.Timer(0.3, end).start()
+    assert run("units", strays=[str(path)])["changed"] is False
 
 
 def test_a_stray_that_is_gone_is_no_change(run: Run, manager: Manager) -> None:

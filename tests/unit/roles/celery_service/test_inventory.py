@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.stalk.celery.plugins.filter import problems
+from ansible_collections.stalk.celery.tests.unit.playbook import run_play
 
 HOSTS = "[live]\napp1\n[uat]\napp2\n[all:vars]\nansible_connection=local\ncelery_environments=['live', 'uat']\n"
 CHECK = {"name": "Check", "import_role": {"name": "stalk.celery.celery_service", "tasks_from": "inventory"}}
@@ -27,21 +24,7 @@ def check(directory: Path, uat: str, *options: str) -> tuple[int, str]:
     (directory / "group_vars").mkdir()
     (directory / "group_vars/live.yml").write_text(ENVIRONMENT.format("live", URL))
     (directory / "group_vars/uat.yml").write_text(uat)
-    (directory / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [CHECK]}]))
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.ini", "play.yml", *options],
-        cwd=directory,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(Path(problems.__file__).parents[5]),
-            "ANSIBLE_HOME": str(directory / "home"),
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = run_play(directory, {"hosts": "all", "tasks": [CHECK]}, "-i", "hosts.ini", *options)
     return done.returncode, done.stdout
 
 

@@ -155,8 +155,9 @@ def test_a_soft_stop_is_refused_where_it_would_lose_tasks(try_app: Try) -> None:
 def test_a_time_limit_that_is_longer_than_a_stop_waits(
     try_app: Try, modules: dict[str, str], arguments: str, warned: bool
 ) -> None:
-    trial = try_app(modules, f"--app=proj {arguments}", STOP_TIMEOUT="300")
-    assert (trial.status, trial.output.startswith("WARNING: its tasks may run for 301 s")) == (0, warned)
+    trial = try_app(modules, f"--app=proj {arguments}", STALK_CELERY_STOP_TIMEOUT="300")
+    warning = "stalk.celery warns: its tasks may run for 301 s"
+    assert (trial.status, trial.output.startswith(warning)) == (0, warned)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_restart_by_sighup_goes_on_notifying_though_tasks_inherit_nothing(star
 def test_beat_is_ready_when_it_schedules_and_may_pause_longer_than_the_watchdog(start: Start, tmp_path: Path) -> None:
     unit = start("beat", f"--schedule={tmp_path}/schedule")
     assert "STATUS=scheduling; 0 sent" in unit.wait_for("READY=1")
-    pause = unit.wait_for("STATUS=scheduling; 1 sent")
+    pause = unit.wait_for("STATUS=scheduling; 1 sent, the last at 20")
     assert pause.count("WATCHDOG=1") == len(statuses(pause)) >= 3
     unit.process.send_signal(signal.SIGTERM)
     assert unit.process.wait(20) == 0

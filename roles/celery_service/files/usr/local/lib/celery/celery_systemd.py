@@ -248,13 +248,13 @@ def follow_beat(service: Service) -> None:
     def on_init(sender: Any, **_: Any) -> None:
         if os.getpid() != service.pid:
             return
-        sent = 0
-        watch = Watch(service, lambda: f"; {sent} sent")
+        sent, last = 0, ""
+        watch = Watch(service, lambda: f"; {sent} sent{last}")
         tick = sender.scheduler.tick
 
         def on_publish(**_: Any) -> None:
-            nonlocal sent
-            sent += 1
+            nonlocal sent, last
+            sent, last = sent + 1, f", the last at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}"
 
         def renewing_tick(*args: Any, **kwargs: Any) -> Any:
             watch.renew()
