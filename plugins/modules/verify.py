@@ -1,0 +1,257 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verify
+short_description: Find out whether the Celery services of a host work
+version_added: 1.0.0
+author:
+  - The stalk.celery authors (@stalk)
+description:
+  - Looks at the services that the inventory wants started, all in one round trip, and returns what is wrong with them.
+  - Each service is up, gives signs of life, and runs the files, the release and the code that are on the disk.
+  - Each worker answers for itself and consumes exactly the queues of the inventory.
+  - A task goes through the broker and each queue that a worker of this host consumes, and is awaited. It is
+    C(celery.accumulate), which every application has, and it needs no result backend.
+  - Beat schedules; its status, with the time of its last task, is among the notes.
+  - A worker that stops, one that is too busy to answer (pools V(solo), V(gevent) and V(eventlet)) and a queue whose
+    workers are all occupied are worth a note and no problem.
+  - Never fails on what it finds, but returns it. Changes nothing, and restarts nothing.
+  - With Redis, the answer of a task that an overloaded worker runs too late stays in the broker, see
+    M(stalk.celery.task).
+  - Needs root (C(become)). Returns no secret.
+attributes:
+  check_mode:
+    description: Does the same in any mode.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+options:
+  services:
+    description: The services of the inventory, as P(stalk.celery.summaries#filter) returns them.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      unit:
+        description: Complete name of the systemd unit.
+        type: str
+        required: true
+      environment:
+        description: The environment of the service.
+        type: str
+        required: true
+      kind:
+        description: What the service is.
+        type: str
+        choices: [worker, beat, flower]
+        required: true
+      name:
+        description: The name of the service in its environment.
+        type: str
+        required: true
+      state:
+        description: Whether the service is to run. V(stopped) services are not looked at.
+        type: str
+        choices: [started, stopped]
+        default: started
+      node:
+        description: The node name of a worker, with Celery's placeholders.
+        type: str
+        default: ''
+      queues:
+        description: The queues that a worker is to consume. By default those of its application.
+        type: list
+        elements: str
+        default: []
+      pool:
+        description: The pool of a worker. By default that of its application.
+        type: str
+        default: ''
+      type:
+        description: Not looked at.
+        type: str
+      user:
+        description: Not looked at; the unit says who runs it.
+        type: str
+      group:
+        description: Not looked at.
+        type: str
+      directory:
+        description: Not looked at.
+        type: str
+      virtualenv:
+        description: Not looked at.
+        type: str
+  timeout:
+    description:
+      - Seconds that importing an application, connecting to its broker, all answers and all tasks may take. Different
+        applications are asked at the same time.
+    type: int
+    default: 30
+seealso:
+  - module: stalk.celery.inspect
+  - module: stalk.celery.service_facts
+"""
+
+EXAMPLES = r"""
+---
+- name: Look whether the services work
+  stalk.celery.verify:
+    services: "{{ services | stalk.celery.summaries }}"
+  register: celery
+
+- name: Stop if one does not
+  ansible.builtin.assert:
+    that: celery.problems | length == 0
+    fail_msg: "{{ celery.problems | join('\n') }}"
+"""
+
+RETURN = r"""
+problems:
+  description: What is wrong, by environment, service and queue, with the last lines of the journal where they may help.
+  returned: success
+  type: list
+  elements: str
+  sample: ["live/w2: does not consume the queue 'imports'."]
+notes:
+  description: What is worth to know and is not wrong.
+  returned: success
+  type: list
+  elements: str
+  sample: ['live/beat: scheduling; 17 sent, the last at 12:03:11.']
+"""
+
+import contextlib
+import os
+import time
+from typing import Any, Mapping, Sequence
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _context, _owned, _stale, _verify
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._verify import Finding, Seen, Wanted
+
+_PATIENCE = 60
+_IGNORED = ("type", "user", "group", "directory", "virtualenv")
+
+
+def verify(systemd: Systemd, wanted: Sequence[Wanted], timeout: float) -> dict[str, Any]:
+    """What the module returns."""
+    units = {service.unit for service in wanted}
+    owned = [service for service in _owned.find(systemd) if service.unit.name in units]
+    stale = _stale.stale(owned)
+    seen = {service.unit.name: look(service, stale[service.unit.name]) for service in owned}
+    findings = [finding for service in wanted for finding in _verify.look(service, seen.get(service.unit))]
+    asked = {service.unit: service for service in wanted if service.kind == "worker" and can_answer(seen, service)}
+    contexts = _context.contexts([service for service in owned if service.unit.name in asked])
+    workers = {context: [asked[service.unit.name] for service in context.services] for context in contexts}
+    answers = _context.ask({context: request(asked, timeout) for context, asked in workers.items()}, timeout)
+    for context, answer in answers.items():
+        findings += _verify.judge(workers[context], seen, answer)
+    return {
+        "problems": [shown(systemd, finding, seen) for finding in findings if finding.wrong],
+        "notes": [str(finding) for finding in findings if not finding.wrong],
+    }
+
+
+def look(service: Owned, stale: Sequence[str]) -> Seen:
+    """What the host knows of C(service)."""
+    sign = service.unit["WatchdogTimestampMonotonic"]
+    watched = service.pid and sign.isdigit() and sign != "0"
+    now = time.clock_gettime(time.CLOCK_MONOTONIC)
+    return Seen(service, halted(service.pid), now - int(sign) / 1e6 if watched else None, tuple(stale))
+
+
+def halted(pid: int) -> bool:
+    """Whether a signal has stopped the process, see proc(5)."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[0] in ("T", "t")
+    return False
+
+
+def can_answer(seen: Mapping[str, Seen], worker: Wanted) -> bool:
+    """Whether it is worth to ask C(worker)."""
+    found = seen.get(worker.unit)
+    return found is not None and found.is_up and not found.is_draining and not found.hang()
+
+
+def request(workers: Sequence[Wanted], timeout: float) -> dict[str, Any]:
+    """What to ask the application of C(workers)."""
+    return {
+        "do": "verify",
+        "nodes": {worker.node: list(worker.queues) for worker in workers},
+        "patience": timeout / 6,
+    }
+
+
+def shown(systemd: Systemd, finding: Finding, seen: Mapping[str, Seen]) -> str:
+    """A problem, with the last lines of the journal where they help, without secrets."""
+    service = seen[finding.service.unit].service if finding.service.unit in seen else None
+    if not finding.journal or service is None:
+        return str(finding)
+    journal = without_secrets(systemd.journal(service.unit), service.variables)
+    lines = "".join(f"\n    {line}" for line in journal.strip().splitlines())
+    return f"{finding} The last lines of the journal of {service.unit.name}:{lines or ' none'}"
+
+
+def started(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:
+    """The option C(services) without those that are to be stopped."""
+    host = os.uname().nodename
+    return [
+        Wanted(
+            unit=_arguments.unit_name(item["unit"]),
+            environment=item["environment"],
+            kind=item["kind"],
+            name=item["name"],
+            node=_owned.node_name(item["node"], host),
+            queues=tuple(item["queues"]),
+            pool=item["pool"],
+        )
+        for item in items
+        if item["state"] == "started"
+    ]
+
+
+def main() -> None:
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "services": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "unit": text,
+                    "environment": text,
+                    "kind": {**text, "choices": list(_owned.KINDS)},
+                    "name": text,
+                    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+                    "node": {"type": "str", "default": ""},
+                    "queues": {"type": "list", "elements": "str", "default": []},
+                    "pool": {"type": "str", "default": ""},
+                    **{name: {"type": "str"} for name in _IGNORED},
+                },
+            },
+            "timeout": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = verify(
+            Systemd(module.run_command, _PATIENCE), started(module.params["services"]), module.params["timeout"]
+        )
+    except (OSError, ValueError, SystemdError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

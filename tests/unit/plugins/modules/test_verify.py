@@ -1,0 +1,193 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module verify, with real workers at a broker of files, and without a result backend."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.stalk.celery.plugins.module_utils import _disk
+
+from .asking import Project
+from .conftest import Manager, Run
+
+QUEUES = ["a", "b"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = Project(tmp_path_factory.mktemp("project"))
+    made.start("w1", "--pool=threads", "--concurrency=1", "--queues=a,b")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(autouse=True)
+def root(monkeypatch: pytest.MonkeyPatch, project: Project) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.chdir(project.directory)
+
+
+def wanted(name: str = "w1", kind: str = "worker", **keys: Any) -> dict[str, Any]:
+    unit = f"celery-live-{name}.service"
+    service = {"unit": unit, "environment": "live", "kind": kind, "name": name, "queues": [], "state": "started"}
+    return {**service, "node": f"{name}@%h" if kind == "worker" else "", "user": "live", **keys}
+
+
+def change(manager: Manager, unit: str, **properties: str) -> None:
+    manager.add(unit, **{**manager.units[unit], **properties})
+
+
+def verify(run: Run, *services: dict[str, Any], timeout: int = 24) -> tuple[list[str], list[str]]:
+    result = run("verify", services=services, timeout=timeout)
+    assert result["changed"] is False
+    assert "hunter2" not in result["printed"]
+    return result["problems"], result["notes"]
+
+
+def test_services_that_work(run: Run, manager: Manager, project: Project) -> None:
+    project.service(manager, "w1")
+    beat = project.service(manager, "beat", kind="beat")
+    change(manager, beat, StatusText="scheduling; 17 sent")
+    problems, notes = verify(run, wanted(queues=QUEUES), wanted("beat", "beat"), wanted("off", state="stopped"))
+    assert (problems, notes) == ([], ["live/beat: scheduling; 17 sent."])
+
+
+def test_a_service_that_is_not_there(run: Run, manager: Manager, project: Project) -> None:
+    assert verify(run, wanted("w9"))[0] == ["live/w9: this host has no celery-live-w9.service; run site.yml."]
+
+
+def test_the_last_words_of_a_stopped_worker_do_not_count(run: Run, manager: Manager, project: Project) -> None:
+    unit = project.service(manager, "w1")
+    change(manager, unit, ActiveState="inactive", SubState="dead", MainPID="0", StatusText="stopping, waits since")
+    (problem,), _notes = verify(run, wanted())
+    assert problem.startswith(f"live/w1: {unit} is not up: inactive (dead).")
+
+
+def test_a_service_that_is_down(run: Run, manager: Manager, project: Project) -> None:
+    unit = project.service(manager, "w1")
+    failed = {"ActiveState": "failed", "SubState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}
+    change(manager, unit, MainPID="0", **failed)
+    manager.journal.write_text("connecting to redis://live:hunter2@broker/1\nKeyError: 'X'\n")
+    (problem,), notes = verify(run, wanted(queues=QUEUES))
+    assert problem.startswith(f"live/w1: {unit} is not up: failed (failed), exit code 1.")
+    assert problem.endswith("KeyError: 'X'")
+    assert notes == []
+
+
+def test_a_worker_that_stops_is_not_called_dead(run: Run, manager: Manager, project: Project) -> None:
+    unit = project.service(manager, "gone")
+    change(manager, unit, ActiveState="deactivating", StatusText="stopping, waits for running tasks since 12:00:00")
+    problems, (note,) = verify(run, wanted("gone", queues=["a"]))
+    assert (problems, note.startswith("live/gone: stops and lets its tasks end (stopping, waits")) == ([], True)
+
+
+def test_a_worker_that_does_not_answer(run: Run, manager: Manager, project: Project) -> None:
+    unit = project.service(manager, "gone")
+    change(manager, unit, StatusText="connected to filesystem://; 1 running")
+    manager.journal.write_text("its last line")
+    service = wanted("gone", queues=["nobodys"], pool="prefork")
+    (problem,), _notes = verify(run, service)
+    assert problem.startswith(f"live/gone: the node gone@{os.uname().nodename} does not answer (its status is: conn")
+    assert problem.endswith("its last line")
+    assert not list(project.directory.glob("queues/*nobodys*")), "a task waits where nobody consumes"
+
+
+@pytest.mark.parametrize(
+    ("pool", "status"),
+    [("solo", "connected to x; 1 running, 0 reserved"), ("prefork", "busy with a task since 12:00:00; 1 running")],
+)
+def test_a_busy_worker_is_not_called_dead(
+    run: Run, manager: Manager, project: Project, pool: str, status: str
+) -> None:
+    change(manager, project.service(manager, "gone"), StatusText=status)
+    problems, (note,) = verify(run, wanted("gone", queues=["nobodys"], pool=pool))
+    assert (problems, note.startswith("live/gone: does not answer while it is busy")) == ([], True)
+
+
+def test_an_idle_solo_worker_that_does_not_answer_is_dead(run: Run, manager: Manager, project: Project) -> None:
+    change(manager, project.service(manager, "gone"), StatusText="connected to x; 0 running, 0 reserved")
+    assert "does not answer" in verify(run, wanted("gone", pool="solo"))[0][0]
+
+
+def test_a_process_that_a_signal_has_stopped(run: Run, manager: Manager, project: Project) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        unit = project.service(manager, "w1")
+        change(manager, unit, MainPID=str(process.pid), StatusText="connected to x; 1 running")
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        try:
+            (problem,), notes = verify(run, wanted(queues=QUEUES, pool="solo"))
+        finally:
+            process.kill()
+    assert "live/w1: its process is stopped by a signal (SIGSTOP)" in problem
+    assert notes == []
+
+
+def test_a_process_without_a_sign_of_life(run: Run, manager: Manager, project: Project) -> None:
+    unit = project.service(manager, "beat", kind="beat")
+    long_ago = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 - 45_000_000
+    change(manager, unit, StatusText="scheduling; 17 sent", WatchdogTimestampMonotonic=str(long_ago))
+    (problem,), _notes = verify(run, wanted("beat", "beat"))
+    assert "live/beat: its process has given no sign of life for 45 s." in problem
+
+
+@pytest.mark.parametrize("status", ["broker unreachable since 12:00:00; 17 sent", "main loop hangs since 12:00:00"])
+def test_beat_that_does_not_schedule(run: Run, manager: Manager, project: Project, status: str) -> None:
+    change(manager, project.service(manager, "beat", kind="beat"), StatusText=status)
+    (problem,), _notes = verify(run, wanted("beat", "beat"))
+    assert problem.startswith(f"live/beat: its status is: {status}.")
+
+
+def test_other_queues_than_those_of_the_inventory(run: Run, manager: Manager, project: Project) -> None:
+    project.service(manager, "w1")
+    problems, _notes = verify(run, wanted(queues=["a", "c"]))
+    assert problems == [
+        "live/w1: does not consume the queue 'c'.",
+        "live/w1: consumes the queue 'b', which is not in the inventory.",
+    ]
+    assert not list(project.directory.glob("queues/*.c.msg"))
+
+
+def test_old_files_release_and_code(run: Run, manager: Manager, project: Project) -> None:
+    unit = project.service(manager, "w1")
+    _disk.stamp(unit)
+    problems, _notes = verify(run, wanted(queues=QUEUES))
+    assert problems == ["live/w1: its process is older than its files; run site.yml."]
+    change(manager, unit, ExecMainStartTimestampMonotonic="1")
+    assert "live/w1: its process is older than the code or the packages on the disk; run restart.yml." in verify(
+        run, wanted(queues=QUEUES)
+    )[0]
+
+
+def test_a_broker_that_is_down_is_told_once(run: Run, manager: Manager, project: Project) -> None:
+    for name in ("w1", "w2"):
+        project.service(manager, name, BROKER="redis://:hunter2@127.0.0.1:1/0")
+    (problem,), _notes = verify(run, wanted(), wanted("w2"))
+    assert problem.startswith("live/w1: connecting to the broker failed")
+    assert "(the same holds for live/w2)" in problem
+
+
+def test_an_application_that_takes_no_commands(run: Run, manager: Manager, project: Project) -> None:
+    project.service(manager, "w1", DEAF="1")
+    problems, (note,) = verify(run, wanted(queues=QUEUES))
+    assert (problems, "takes no remote commands" in note) == ([], True)
+    (problem,), _notes = verify(run, wanted(queues=["nobodys"]), timeout=8)
+    assert problem.startswith("live/w1: a task in the queue 'nobodys' was not run in time.")
+
+
+def test_a_queue_whose_workers_are_all_occupied(run: Run, manager: Manager, project: Project) -> None:
+    project.service(manager, "w1")
+    run("task", environment="live", name="proj.nap", queue="a", timeout=8, _arguments="[[25], {}]")
+    problems, notes = verify(run, wanted(queues=QUEUES), timeout=12)
+    assert problems == []
+    assert notes == [f"live/w1: was too busy to run a task in the queue {queue!r} in time." for queue in QUEUES]
