@@ -1,0 +1,59 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rolling restart is about: the migrations before it, and what it did not reach."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.stalk.celery.plugins.filter.environments import environments
+from ansible_collections.stalk.celery.plugins.filter.old_code import old_code
+from ansible_collections.stalk.celery.plugins.filter.services import services
+from ansible_collections.stalk.celery.plugins.plugin_utils._migrations import migrations_of
+
+MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
+
+
+def migrations(**changes: Any) -> dict[str, list[str]]:
+    found = environments({"live": {**MINIMAL, **changes}})
+    return migrations_of(found, services(found, "app1"))
+
+
+def test_migrations_run_in_the_context_of_the_first_service() -> None:
+    (command,) = migrations(
+        migrate='python manage.py migrate && echo "$HOME"',
+        user="edc",
+        environment={"PASSWORD": "hunter2"},
+        sandbox={"SupplementaryGroups": "redis"},
+        workers=[{"name": "w1", "virtualenv": "/srv/other"}, {"name": "w2"}],
+    ).values()
+    for option in (
+        "--uid=edc",
+        "--gid=edc",
+        "--working-directory=/srv/edc",
+        "--setenv=PATH=/srv/other/bin:/usr/local/bin:/usr/bin:/bin",
+        "--property=EnvironmentFile=/etc/conf.d/celery-live-w1.conf",
+        "--property=SupplementaryGroups=redis",
+    ):
+        assert option in command
+    assert command[-4:] == ["--", "/bin/sh", "-c", 'python manage.py migrate && echo "$$HOME"']
+    assert "hunter2" not in str(command)
+
+
+def test_no_migrations_where_none_are_wanted_or_nothing_runs() -> None:
+    assert migrations() == {}
+    found = environments({"live": {**MINIMAL, "migrate": "true"}})
+    assert migrations_of(found, []) == {}
+
+
+def test_what_still_runs_the_old_code() -> None:
+    """The host at which it stopped, the ones that come later, and none that was not asked for anything."""
+    running = {"__celery_service_preflight": {"running": ["w1", "w2", "w3"]}}
+    hostvars: dict[str, dict[str, Any]] = {
+        "app1": {**running, "__celery_service_restart": {"restarted": ["w1", "w2", "w3"]}},
+        "app2": {**running, "__celery_service_restart": {"restarted": ["w1"], "failed_unit": "w2"}},
+        "app3": running,
+        "db1": {},
+    }
+    assert old_code(list(hostvars), hostvars) == ["app2: w3", "app3: w1, w2, w3"]
