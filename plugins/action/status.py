@@ -1,0 +1,60 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.constants import config
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.stalk.celery.plugins.plugin_utils._reports import REPORTS, report_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status import status_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status_page import page_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status_table import lines_of
+
+_OPTIONS = {"reports": REPORTS, "limit": {"type": "str", "default": ""}, "page": {"type": "path"}}
+_NO_TERMINAL = 79  # characters that Ansible takes for the width where there is no terminal
+_WIDTH = 160
+
+
+class ActionModule(ActionBase):
+    """Prints the table and writes the page, without a host."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        validated = ArgumentSpecValidator(_OPTIONS).validate(self._task.args)
+        if validated.error_messages:
+            raise AnsibleActionFail("; ".join(validated.error_messages))
+        options = validated.validated_parameters
+        reports = [report_of(raw) for raw in options["reports"]]
+        status = status_of(reports, datetime.now(UTC), options["limit"])
+        display = Display()
+        width = display.columns or _NO_TERMINAL
+        lines = lines_of(status, width if width > _NO_TERMINAL else _WIDTH)
+        for line in lines:
+            display.display(line.text, color=config.get_config_value("COLOR_ERROR") if line.bad else None)
+        if options["page"] and not self._task.check_mode:
+            _write(Path(options["page"]).absolute(), page_of(status))
+        return {"changed": False, "table": [line.text for line in lines]}
+
+
+def _write(path: Path, page: str) -> None:
+    """Write the page in one step, so that a reader never has half of it."""
+    temporary = path.with_name(f".{path.name}.stalk-celery")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise AnsibleActionFail(
+            f"celery_service_page: {path} cannot be written: {error.strerror}; name a file in a directory that exists."
+        ) from error
