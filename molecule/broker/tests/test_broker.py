@@ -1,0 +1,151 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each environment works in the realm that the collection made for it, and enters no other."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.fleet import denied, environ, on_host, owners, service
+from tests.inventory import Inventory
+from tests.pages import page
+from tests.runs import changes, converged
+
+ENVIRONMENTS = {"live": "redis", "uat": "redis", "sales": "rabbitmq", "stock": "rabbitmq", "desk": "redis_socket"}
+GUARDED = [name for name, kind in ENVIRONMENTS.items() if kind != "redis_socket"]
+ATTACKS = (Path(__file__).parents[1] / "attacks.py").read_text(encoding="utf-8")
+SOCKET = "/run/redis-celery-desk/redis.sock"
+UNITS = ("redis-celery.service", "rabbitmq-server.service")
+OPEN = f"import socket; socket.socket(socket.AF_UNIX).connect('{SOCKET}')"
+WHOAMI = "import json, shop; print(json.dumps(shop.whoami.delay().get(timeout=30)))"
+SEND = "import shop; shop.whoami.apply_async(queue='kept', ignore_result=True); print(0)"
+COUNT = """
+import shop
+
+with shop.app.connection_for_read() as connection:
+    declared = connection.default_channel.queue_declare("kept", durable=True, auto_delete=False)
+    print(declared.message_count)
+"""
+
+
+def run(environment: str, script: str, *arguments: str) -> Any:
+    """Run a script as the user and with the variables of an environment's worker; return the JSON that it prints."""
+    worker = service("app1", f"celery-{environment}-w1")
+    variables = environ(worker)
+    passed = [f"{name}={variables[name]}" for name in variables if name.startswith(("CELERY_", "SHOP"))]
+    python = ["/srv/shop/.venv/bin/python", "-", *arguments]
+    command = ["env", "--chdir=/srv/shop", "PYTHONPATH=/srv/shop", *passed, *python]
+    return json.loads(on_host("app1", *command, user=worker.user, stdin=script))
+
+
+def password(environment: str) -> str:
+    """Return what the broker's host keeps."""
+    return on_host("broker1", "cat", f"/etc/celery-broker/passwords/{environment}").strip()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_tasks_run(environment: str) -> None:
+    """A task goes through the realm and comes back, run by the environment's worker as its user."""
+    report = run(environment, WHOAMI)
+    assert report == {"environment": environment, "user": environment, "node": "w1@app1", "queue": "celery"}
+
+
+@pytest.mark.parametrize(
+    ("attacker", "victim"), [("uat", "live"), ("live", "uat"), ("stock", "sales"), ("sales", "stock")]
+)
+def test_no_environment_enters_the_realm_of_another(attacker: str, victim: str) -> None:
+    """It reads no queue and no result, sends nothing, consumes nothing, stops nobody. The victim can do all of it."""
+    before = service("app1", f"celery-{victim}-w1")
+    own = run(victim, ATTACKS, victim)
+    assert set(own.values()) == {"reached"}, own
+    found = run(attacker, ATTACKS, victim)
+    assert set(found.values()) == {"denied"}, found
+    assert service("app1", f"celery-{victim}-w1") == before
+
+
+def test_only_its_group_opens_the_socket() -> None:
+    """The instance of desk runs as desk, and neither live nor nobody reaches it."""
+    assert owners(service("app1", "celery-desk-w1")) == {"desk"}
+    on_host("app1", "python3", "-c", OPEN, user="desk")
+    for user in ("live", "nobody"):
+        assert denied("app1", "python3", "-c", OPEN, user=user)
+
+
+@pytest.mark.parametrize("name", [*GUARDED, "celery-broker"])
+def test_passwords_are_for_root_only(name: str) -> None:
+    """They are long, and in no unit and no command line."""
+    path = f"/etc/celery-broker/passwords/{name}"
+    assert on_host("broker1", "stat", "--format=%U:%G %a", path).strip() == "root:root 600"
+    secret = password(name)
+    assert len(secret) >= 43
+    for host in ("app1", "broker1"):
+        assert secret not in on_host(host, "sh", "-c", "cat /proc/[0-9]*/cmdline /etc/systemd/system/*.service")
+        assert secret not in on_host(host, "journalctl", "--quiet", "--no-pager")
+
+
+def test_nobody_enters_without_a_password_or_with_one_that_everybody_knows() -> None:
+    """RabbitMQ's guest is gone, and Redis has no user without a name."""
+    said = on_host("broker1", "sh", "-c", "redis-cli ping; rabbitmqctl --silent list_users")
+    assert "NOAUTH" in said
+    assert "guest" not in said
+
+
+def test_the_management_page_shows_each_user_its_own_realm() -> None:
+    """Of those that asked for it, and only on the host itself."""
+    url = "http://127.0.0.1:15672/api/vhosts"
+    status, text = page("broker1", url, f"sales:{password('sales')}")
+    assert (status, [vhost["name"] for vhost in json.loads(text)]) == (200, ["sales"])
+    for credentials in ("guest:guest", f"stock:{password('stock')}", ""):
+        assert page("broker1", url, credentials)[0] == 401
+    with pytest.raises(AssertionError, match="Connection refused"):
+        page("app1", url.replace("127.0.0.1", "broker1"))
+
+
+@pytest.mark.parametrize("environment", ["live", "sales"])
+def test_messages_outlive_the_broker(environment: str) -> None:
+    """What was sent is there after the broker was restarted, and the workers are back."""
+    run(environment, SEND)
+    before = run(environment, COUNT)
+    for unit in UNITS:
+        on_host("broker1", "systemctl", "restart", unit)
+    assert run(environment, COUNT) == before > 0
+    assert run(environment, WHOAMI)["user"] == environment
+
+
+def test_a_second_run_changes_nothing_and_shows_no_secret() -> None:
+    """However much it says."""
+    secrets = {name: password(name) for name in GUARDED}
+    kept = run("live", COUNT), run("sales", COUNT)
+    output = converged("--diff", "-vvvvvv")
+    assert changes(output) == {"app1": 0, "broker1": 0}
+    assert {name: password(name) for name in GUARDED} == secrets
+    assert [name for name in GUARDED if secrets[name] in output] == []
+    assert (run("live", COUNT), run("sales", COUNT)) == kept
+
+
+def test_a_run_without_the_brokers_host_finds_the_way_to_it() -> None:
+    """It is asked for the passwords, and otherwise left alone."""
+    assert changes(converged("-l", "live")) == {"app1": 0}
+
+
+def test_an_environment_is_added_without_a_restart_of_the_broker(tmp_path: Path) -> None:
+    """Its user is there, and all others stay connected."""
+    changed = Inventory(tmp_path / "inventory")
+    names = [*ENVIRONMENTS, "late"]
+    (changed.directory / "group_vars" / "all.yml").write_text(yaml.safe_dump({"celery_environments": names}))
+    late = {"celery_late": {**changed.environment("live"), "environment": {"SHOP": "late"}}}
+    (changed.directory / "group_vars" / "late.yml").write_text(yaml.safe_dump(late))
+    with (changed.directory / "hosts.ini").open("a", encoding="utf-8") as hosts:
+        hosts.write("\n[late]\napp1\n")
+    show = ("systemctl", "show", "--property=MainPID", *UNITS)
+    before = on_host("broker1", *show), service("app1", "celery-live-w1")
+    assert changes(converged("-l", "broker1", inventory=changed)) == {"broker1": 1}
+    assert (on_host("broker1", *show), service("app1", "celery-live-w1")) == before
+    assert run("live", WHOAMI)["user"] == "live"
+    url = f"redis://late:{password('late')}@127.0.0.1/0"
+    assert "PONG" in on_host("broker1", "redis-cli", "-u", url, "ping")

@@ -1,0 +1,69 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: passwords
+short_description: Read the passwords of environments on the host of their broker
+version_added: 1.0.0
+author:
+  - The stalk.celery authors (@stalk)
+description:
+  - Returns what M(stalk.celery.realms) made. Run it with C(delegate_to) the broker's host, and always with
+    C(no_log=true).
+attributes:
+  check_mode:
+    description: Changes nothing in any mode.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+options:
+  environments:
+    description: The environments whose passwords to read.
+    type: list
+    elements: str
+    required: true
+seealso:
+  - module: stalk.celery.realms
+"""
+
+EXAMPLES = r"""
+---
+- name: Read the password of live
+  stalk.celery.passwords:
+    environments: [live]
+  delegate_to: broker1
+  no_log: true
+  register: kept
+"""
+
+RETURN = r"""
+passwords:
+  description: The password of each environment that has one.
+  returned: success
+  type: dict
+  sample: {live: 9vUxkS0c}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils import _passwords
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"environments": {"type": "list", "elements": "str", "required": True}},
+        supports_check_mode=True,
+    )
+    try:
+        found = {name: _passwords.read(name) for name in module.params["environments"]}
+    except OSError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, passwords={name: password for name, password in found.items() if password})
+
+
+if __name__ == "__main__":
+    main()
