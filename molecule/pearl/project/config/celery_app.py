@@ -1,0 +1,15 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The app of the tasks that take more than five minutes."""
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.cert.settings")
+
+long_running_app = Celery("long_running", include=["pearlcertification.celery_tasks.long_running"])
+long_running_app.config_from_object("django.conf:settings", namespace="CELERY")
+long_running_app.conf.task_default_queue = "long_running"

@@ -1,0 +1,23 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tasks that need the configuration of the site cert."""
+from __future__ import annotations
+
+from typing import Any
+
+from config.cert.celery_app import cert_app
+
+from pearlcertification.report import report
+
+
+@cert_app.task(bind=True)
+def whoami(task: Any) -> dict[str, Any]:
+    """Say where this runs."""
+    return report(task)
+
+
+@cert_app.task
+def tick() -> None:
+    """Leave a trace of each run."""
+    cert_app.backend.client.rpush("ticks", "tick")
