@@ -35,9 +35,10 @@ name, queue, arguments = sys.argv[1:]
 print(json.dumps(app.send_task(name, json.loads(arguments), queue=queue).get(timeout=60)))
 """
 TICKS = """
-import os, redis, sys
+import json, os, redis, sys
 
-print(int(redis.Redis.from_url(os.environ["CELERY_RESULT_BACKEND"]).get(sys.argv[1]) or 0))
+ticks = redis.Redis.from_url(os.environ["CELERY_RESULT_BACKEND"]).lrange(sys.argv[1], 0, -1)
+print(json.dumps([tick.decode() for tick in ticks]))
 """
 
 
@@ -55,8 +56,9 @@ class Service:
 
     @property
     def environment(self) -> str:
-        """The environment, from the unit's name."""
-        return self.unit.split("-")[1]
+        """The environment, from the unit's name; where that was the user's choice, from the account."""
+        named = re.match("celery-([a-z0-9_]+)-", self.unit)
+        return named[1] if named else self.user
 
     @property
     def name(self) -> str:
@@ -79,7 +81,7 @@ def on_host(host: str, *command: str, user: str = "root", stdin: str = "") -> st
 def services(host: str) -> list[Service]:
     """Return all Celery services that systemd of the host has loaded."""
     properties = "Id,ActiveState,SubState,UnitFileState,MainPID,User,ExecMainStartTimestampMonotonic"
-    shown = on_host(host, "systemctl", "show", "--all", f"--property={properties}", "celery-*.service")
+    shown = on_host(host, "systemctl", "show", "--all", f"--property={properties}", "celery*.service")
     found = []
     for block in shown.strip().split("\n\n"):
         fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
@@ -103,18 +105,30 @@ def service(host: str, unit: str) -> Service:
 
 def again(found: Service) -> Service:
     """Return a service as it is now."""
-    return service(found.host, found.unit.removesuffix(".service"))
+    return all_again([found])[0]
+
+
+def all_again(found: Sequence[Service]) -> list[Service]:
+    """Return services as they are now, with one look at each host."""
+    current = {(one.host, one.unit): one for host in {one.host for one in found} for one in services(host)}
+    return [current[one.host, one.unit] for one in found]
 
 
 def wait_for_new_process(old: Service, seconds: float = 30) -> Service:
     """Return a service when it is running with another process than before; AssertionError after so many seconds."""
+    return wait_for_new_processes([old], seconds)[0]
+
+
+def wait_for_new_processes(old: Sequence[Service], seconds: float = 30) -> list[Service]:
+    """Return services when each is running with another process than before; AssertionError after so many seconds."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        new = again(old)
-        if new.state == "active (running)" and new.pid != old.pid:
+    while True:
+        new = all_again(old)
+        away = [one for one, was in zip(new, old, strict=True) if one.state != "active (running)" or one.pid == was.pid]
+        if not away:
             return new
-        time.sleep(0.2)
-    raise AssertionError(f"{old.unit} on {old.host} did not come back within {seconds} s")
+        assert time.monotonic() < until, f"did not come back within {seconds} s: {away}"
+        time.sleep(0.3)
 
 
 def owners(service: Service) -> set[str]:
@@ -168,7 +182,13 @@ def queues(service: Service) -> dict[str, list[str]]:
 
 def ticks(service: Service) -> int:
     """Return how often the periodic task of the service's environment has run."""
-    return int(python(service, TICKS, f"{service.environment}:ticks"))
+    return len(tick_senders(service))
+
+
+def tick_senders(service: Service) -> list[str]:
+    """Return for each run of the environment's periodic task which process sent it, as ``gen<pid>@<host>``."""
+    senders: list[str] = python(service, TICKS, f"{service.environment}:ticks")
+    return senders
 
 
 def denied(host: str, *command: str, user: str) -> bool:

@@ -15,10 +15,10 @@ import yaml
 class Inventory:
     """A copy of a scenario's inventory that a test may change."""
 
-    def __init__(self, directory: Path) -> None:
-        """Copy the inventory of the running scenario into an empty directory."""
+    def __init__(self, directory: Path, source: Path | None = None) -> None:
+        """Copy an inventory, by default that of the running scenario, into an empty directory."""
         self.directory = directory
-        shutil.copytree(scenario_inventory(), directory, dirs_exist_ok=True)
+        shutil.copytree(source or scenario_inventory(), directory, dirs_exist_ok=True)
 
     def environment(self, name: str) -> dict[str, Any]:
         """Return what the inventory says of an environment."""
@@ -35,6 +35,12 @@ class Inventory:
         path = self.directory / "hosts.ini"
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(f"[{group}]\n", f"[{group}]\n{host}\n"), encoding="utf-8")
+
+    def remove_host(self, group: str, host: str) -> None:
+        """Remove the first member of a group, which was added."""
+        path = self.directory / "hosts.ini"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(f"[{group}]\n{host}\n", f"[{group}]\n"), encoding="utf-8")
 
     def _path(self, name: str) -> Path:
         return self.directory / "group_vars" / f"{name}.yml"

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from tests.collection import COPY, ROOT
@@ -49,7 +50,8 @@ def _provide(cache: Path) -> None:
 def _pythons() -> Path:
     """Return a directory with every Python of this machine: modules are compiled and imported with each."""
     directory = CACHE / "python"
-    shutil.rmtree(directory, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(directory)
     directory.mkdir(parents=True)
     for version, path in interpreters().items():
         (directory / f"python{version}").symlink_to(path)

@@ -11,15 +11,18 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
 def main() -> None:
     """Make the virtual environment anew and install the requirements."""
     directory, requirements = Path(sys.argv[1]), Path(sys.argv[2])
-    python = sys.argv[3] if len(sys.argv) > 3 else sys.executable
+    # Not sys.executable: that may be in the directory, which is about to be removed.
+    python = sys.argv[3] if len(sys.argv) > 3 else str(Path(sys.base_prefix, "bin", "python3"))
     print(f"making {directory} from {requirements} ...", file=sys.stderr, flush=True)
-    shutil.rmtree(directory, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(directory)
     if subprocess.run([python, "-c", "import ensurepip"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
         _install_ensurepip()
     subprocess.run([python, "-m", "venv", str(directory)], check=True)
@@ -28,6 +31,9 @@ def main() -> None:
     if not Path(uv).exists():
         subprocess.run([inside, "-m", "pip", "-qqq", "install", "uv"], check=True)
     subprocess.run([uv, "pip", "install", "--quiet", "--python", inside, "--requirements", requirements], check=True)
+    # Of the collections in the package ansible a few files are read.
+    compile_all = ["-m", "compileall", "-q", "-j0", "-x", "ansible_collections", str(directory / "lib")]
+    subprocess.run([inside, *compile_all], check=True)
 
 
 def _install_ensurepip() -> None:

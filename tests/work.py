@@ -22,9 +22,9 @@ environment, wanted = sys.argv[1], json.loads(sys.argv[2])
 sys.path.insert(0, f"/home/{environment}/edc")
 app = importlib.import_module(f"meta_edc.celery.{environment}").app
 with app.producer_pool.acquire() as producer:
-    for queue, record, first, count, seconds in wanted:
+    for queue, path, first, count, seconds in wanted:
         for number in range(first, first + count):
-            arguments = (record, number, seconds)
+            arguments = (path, number, seconds)
             app.send_task("meta_edc.tasks.work", arguments, queue=queue, producer=producer, ignore_result=True)
 print("null")
 """
@@ -45,12 +45,19 @@ def eventually(what: str, look: Callable[[], bool], seconds: float) -> None:
 class Work:
     """Tasks for the queue of one worker, and what the worker has recorded of them on its host.
 
-    The worker consumes a queue that is named after it and its host, and which no other worker consumes.
+    The worker consumes a queue that is named after it and its host, and which no other worker consumes, unless another
+    one is named.
     """
 
     worker: Service
     sent: int = 0
+    named_queue: str = ""
     record: str = field(default_factory=lambda: f"work-{time.time_ns()}-{next(_records)}")
+
+    @property
+    def queue(self) -> str:
+        """The queue."""
+        return self.named_queue or f"{self.worker.name}-{self.worker.host}"
 
     @property
     def path(self) -> str:
@@ -59,24 +66,49 @@ class Work:
 
     def recorded(self, event: str) -> Counter[int]:
         """Return how often each task has ``begun`` or is ``done``."""
-        lines = on_host(self.worker.host, "sh", "-c", f"test ! -e {self.path} || cat {self.path}").splitlines()
-        return Counter(int(line.split()[1]) for line in lines if line.startswith(event))
+        return recorded([self], event)[0]
 
     def wait(self, event: str, seconds: float, count: int | None = None) -> None:
         """Wait until so many, by default all that were sent, have ``begun`` or are ``done``."""
-        wanted = self.sent if count is None else count
-        enough = f"{self.worker.unit} on {self.worker.host}: {wanted} tasks {event}"
-        eventually(enough, lambda: len(self.recorded(event)) >= wanted, seconds)
+        wait_for_all([self], event, seconds, count)
 
     def assert_each_done_once(self) -> None:
         """Compare what was begun and done with what was sent."""
-        wanted = Counter(range(self.sent))
-        assert (self.recorded("begun"), self.recorded("done")) == (wanted, wanted), self.worker
+        assert_each_done_once([self])
+
+
+def recorded(works: Sequence[Work], event: str) -> list[Counter[int]]:
+    """Return for each of the works how often each task has ``begun`` or is ``done``, with one look at each host."""
+    counts: dict[str, Counter[int]] = {work.path: Counter() for work in works}
+    for host in {work.worker.host for work in works}:
+        paths = [work.path for work in works if work.worker.host == host]
+        # A record that is not there yet is empty.
+        for line in on_host(host, "sh", "-c", 'grep -sH "^$0 " "$@" || true', event, *paths).splitlines():
+            path, _colon, entry = line.partition(":")
+            counts[path][int(entry.split()[1])] += 1
+    return list(counts.values())
+
+
+def wait_for_all(works: Sequence[Work], event: str, seconds: float, count: int | None = None) -> None:
+    """Wait until so many tasks of each worker, by default all that were sent, have ``begun`` or are ``done``."""
+
+    def enough() -> bool:
+        wanted = [work.sent if count is None else count for work in works]
+        return all(len(found) >= number for found, number in zip(recorded(works, event), wanted, strict=True))
+
+    units = ", ".join(f"{work.worker.unit} on {work.worker.host}" for work in works)
+    eventually(f"{count or 'all'} tasks {event}: {units}", enough, seconds)
+
+
+def assert_each_done_once(works: Sequence[Work]) -> None:
+    """Compare what was begun and done with what was sent."""
+    sent = [Counter(range(work.sent)) for work in works]
+    assert (recorded(works, "begun"), recorded(works, "done")) == (sent, sent), [work.worker for work in works]
 
 
 def send(works: Sequence[Work], count: int, seconds: float) -> None:
     """Send each of the workers, all of one environment, so many tasks that take so many seconds each."""
-    wanted = [(f"{work.worker.name}-{work.worker.host}", work.record, work.sent, count, seconds) for work in works]
+    wanted = [(work.queue, work.path, work.sent, count, seconds) for work in works]
     sender = works[0].worker
     python(sender, SEND, sender.environment, json.dumps(wanted))
     for work in works:
@@ -90,19 +122,11 @@ def send_new(workers: Iterable[Service], count: int, seconds: float) -> list[Wor
     return works
 
 
-def wait_for_all(works: Iterable[Work], event: str, seconds: float) -> None:
-    """Wait until all tasks of all workers have ``begun`` or are ``done``."""
-    until = time.monotonic() + seconds
-    for work in works:
-        work.wait(event, max(until - time.monotonic(), 0))
-
-
 def run_tasks(workers: Iterable[Service], seconds: float = 60) -> None:
     """Let each worker run a task, which must be done after so many seconds."""
     works = send_new(workers, count=1, seconds=0)
     wait_for_all(works, "done", seconds)
-    for work in works:
-        work.assert_each_done_once()
+    assert_each_done_once(works)
 
 
 def together(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

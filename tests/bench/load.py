@@ -20,7 +20,7 @@ PYTHON = "/home/live/edc/.venv/bin/python"
 SEND = APP + """
 queue, path, durations = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 for number, seconds in enumerate(durations):
-    app.send_task("meta_edc.tasks.record", args=[path, number, seconds], queue=queue)
+    app.send_task("meta_edc.tasks.work", args=[path, number, seconds], queue=queue)
 print("null")
 """
 STORE = """
@@ -32,7 +32,7 @@ WAITING = STORE + """
 print(store.llen("live:celery") + store.llen("live:my-queue") + store.hlen("live:unacked"))
 """
 SCHEDULED = STORE + """
-print(int(store.get("live:ticks") or 0) + store.llen("live:celery"))
+print(store.llen("live:ticks") + store.llen("live:celery"))
 """
 FORGET = STORE + """
 print(store.delete("live:celery", "live:my-queue", "live:unacked", "live:unacked_index"))

@@ -44,4 +44,5 @@ def install_missing_packages(packages: Sequence[str] = PACKAGES) -> None:
 def apt_get(*arguments: str) -> None:
     """Run apt-get without questions."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "-qq", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)
+    wait = ["-o", "DPkg::Lock::Timeout=300"]  # for another run that installs
+    subprocess.run(["apt-get", "-qq", *wait, *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)

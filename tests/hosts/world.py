@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -133,7 +134,8 @@ def _clear(name: str) -> None:
 
 def _remove(name: str) -> None:
     """Remove what outlives the processes of a world, even those that were killed."""
-    shutil.rmtree(storage(name), ignore_errors=True)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(storage(name))
     if Path(f"/sys/class/net/{bridge(name)}").exists():
         subprocess.run(["ip", "link", "delete", bridge(name)], check=False)
 

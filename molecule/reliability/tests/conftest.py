@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet import Service, service
+from tests.fleet import Service, services
 from tests.work import run_tasks
 
 HOSTS = ("app1", "app2")
@@ -16,6 +16,7 @@ POOLS = ("prefork", "threads", "gevent", "eventlet", "solo")
 @pytest.fixture
 def workers() -> list[Service]:
     """Return the workers of all pools on both hosts; each has just run a task, lest a test is blamed for another."""
-    found = [service(host, f"celery-live-{pool}") for host in HOSTS for pool in POOLS]
+    found = [one for host in HOSTS for one in services(host) if one.environment == "live" and one.name in POOLS]
+    assert len(found) == len(HOSTS) * len(POOLS)
     run_tasks(found)
     return found

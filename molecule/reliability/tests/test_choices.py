@@ -9,15 +9,15 @@ import time
 
 import pytest
 
-from tests.fleet import Service, again, on_host, service, wait_for_new_process
-from tests.work import run_tasks, send_new, together, wait_for_all
+from tests.fleet import Service, all_again, on_host, service, services, wait_for_new_processes
+from tests.work import assert_each_done_once, recorded, run_tasks, send_new, together, wait_for_all
 
 HOSTS = ("app1", "app2")
 
 
 def of_both_hosts(*names: str) -> list[Service]:
     """Return these workers of debug."""
-    return [service(host, f"celery-debug-{name}") for host in HOSTS for name in names]
+    return [one for host in HOSTS for one in services(host) if one.environment == "debug" and one.name in names]
 
 
 def restart(worker: Service) -> float:
@@ -30,13 +30,11 @@ def restart(worker: Service) -> float:
 def test_a_restart_waits_for_tasks_whatever_the_type() -> None:
     """celery multi is stopped by stopwait, a plain process by a warm shutdown: nothing is lost, nothing runs twice."""
     workers = of_both_hosts("exec", "forking1", "forking2")
-    works = send_new(workers, count=4, seconds=4)
-    for work in works:
-        work.wait("begun", 20, count=2)
+    works = send_new(workers, count=4, seconds=3)
+    wait_for_all(works, "begun", 20, count=2)
     together(restart, workers)
     wait_for_all(works, "done", 40)
-    for work in works:
-        work.assert_each_done_once()
+    assert_each_done_once(works)
 
 
 def test_each_node_is_a_unit_that_comes_back() -> None:
@@ -45,35 +43,34 @@ def test_each_node_is_a_unit_that_comes_back() -> None:
     victims = of_both_hosts("forking2", "exec")
     for victim in victims:
         on_host(victim.host, "kill", "-9", str(victim.pid))
-    run_tasks(together(wait_for_new_process, victims))
-    assert [again(other) for other in others] == others
+    run_tasks(wait_for_new_processes(victims))
+    assert all_again(others) == others
 
 
 def test_a_soft_stop_gives_back_what_it_cannot_finish() -> None:
     """A task that outlives the stop begins again at once, not after a visibility timeout, and is done once."""
     workers = of_both_hosts("soft")
-    works = send_new(workers, count=2, seconds=20)
+    works = send_new(workers, count=2, seconds=12)
     wait_for_all(works, "begun", 20)
-    assert max(together(restart, workers)) < 15 + 10
+    assert max(together(restart, workers)) < 12 + 10
     wait_for_all(works, "done", 60)
-    for work in works:
-        assert work.recorded("begun") == {0: 2, 1: 2}
-        assert work.recorded("done") == {0: 1, 1: 1}
+    assert recorded(works, "begun") == [{0: 2, 1: 2}] * len(HOSTS)
+    assert recorded(works, "done") == [{0: 1, 1: 1}] * len(HOSTS)
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_a_rotation_loses_no_line_of_a_log_file(host: str) -> None:
+def test_a_rotation_loses_no_line_of_a_log_file() -> None:
     """Two processes log the end of 300 tasks, while logrotate moves their files away three times."""
-    worker = service(host, "celery-debug-logged")
-    before = lines_logged(host)
-    (work,) = send_new([worker], count=300, seconds=0.02)
+    before = [lines_logged(host) for host in HOSTS]
+    works = send_new(of_both_hosts("logged"), count=300, seconds=0.02)
     for part in (1, 2, 3):
-        work.wait("done", 30, count=75 * part)
-        on_host(host, "logrotate", "--force", "/etc/logrotate.d/celery-debug-logged")
-    work.wait("done", 30)
-    assert lines_logged(host) - before == 300
-    modes = on_host(host, "sh", "-c", "stat --format='%U:%G %a' /var/log/celery-debug/logged*").splitlines()
-    assert set(modes) == {"debug:debug 640"}
+        wait_for_all(works, "done", 30, count=75 * part)
+        for host in HOSTS:
+            on_host(host, "logrotate", "--force", "/etc/logrotate.d/celery-debug-logged")
+    wait_for_all(works, "done", 30)
+    assert [lines_logged(host) for host in HOSTS] == [count + 300 for count in before]
+    for host in HOSTS:
+        modes = on_host(host, "sh", "-c", "stat --format='%U:%G %a' /var/log/celery-debug/logged*").splitlines()
+        assert set(modes) == {"debug:debug 640"}
 
 
 def lines_logged(host: str) -> int:

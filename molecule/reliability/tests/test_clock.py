@@ -6,18 +6,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.fleet import Service, again, on_host, service, ticks
-from tests.inventory import Inventory
-from tests.runs import converged
+from tests.fleet import Service, all_again, on_host, service, ticks
 from tests.work import eventually, run_tasks
 
 HOST = "app2"
 CLOCK = "/var/lib/clock"
-WATCHDOG = 20
+WATCHDOG = 15
 DAY = 86400
 
 
@@ -27,28 +24,15 @@ def turn(seconds: int) -> None:
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[list[Service]]:
-    """Return a worker of each loop (hub, thread, green) and beat, with a clock of their own and a short watchdog."""
+def services() -> Iterator[list[Service]]:
+    """Return a worker of each loop (hub, thread, green) and beat, whose clock is right before and after the test."""
     turn(0)
-    library = on_host(HOST, "sh", "-c", "echo /usr/lib/*/faketime/libfaketime.so.1").strip()
-    variables = {
-        "LD_PRELOAD": library,
-        "FAKETIME_TIMESTAMP_FILE": CLOCK,
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    inventory = Inventory(tmp_path)
-    live, debug = inventory.environment("live"), inventory.environment("debug")
-    for own in [*live["workers"][:3], debug["beat"]]:
-        own.update(environment=variables, watchdog=WATCHDOG)
-    debug["beat"]["max_interval"] = 5
-    inventory.write("live", live)
-    inventory.write("debug", debug)
-    converged("-l", HOST, inventory=inventory)
-    yield [service(HOST, f"celery-{name}") for name in ("live-prefork", "live-threads", "live-gevent", "debug-beat")]
+    beat = service(HOST, "celery-debug-beat")
+    yield [*(service(HOST, f"celery-debug-clock{number}") for number in (1, 2, 3)), beat]
     turn(0)
-    on_host(HOST, "sh", "-c", "systemctl stop celery-debug-beat && rm /var/lib/celery-debug/schedule*")
-    converged("-l", HOST)
+    on_host(HOST, "systemctl", "stop", beat.unit)
+    on_host(HOST, "sh", "-c", "rm /var/lib/celery-debug/schedule*")
+    on_host(HOST, "systemctl", "start", beat.unit)
 
 
 @pytest.mark.parametrize("seconds", [-DAY, DAY])
@@ -63,7 +47,7 @@ def test_a_jump_of_the_clock_is_no_hang(services: list[Service], seconds: int) -
     day = on_host(HOST, "date", "--date", f"{seconds} seconds", "+%F").strip()
     eventually("the new date in the log", lambda: f"[{day} " in said(services[0]), 20)
     time.sleep(max(until - time.monotonic(), 0))
-    assert [again(one) for one in services] == services
+    assert all_again(services) == services
     turn(max(seconds, 0))
     worker = service(HOST, "celery-debug-limited")
     before = ticks(worker)

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fleet import Service, again, on_host, service, ticks, wait_for_new_process
-from tests.work import eventually, run_tasks, send_new, together, wait_for_all
+from tests.fleet import Service, again, on_host, service, ticks, wait_for_new_processes
+from tests.work import assert_each_done_once, eventually, run_tasks, send_new, together, wait_for_all
+
+HOSTS = ("app1", "app2")
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def signal(number: str, killed: Service) -> None:
 
 def come_back(old: list[Service], seconds: float) -> list[Service]:
     """Return the services when each of them has a new process and each worker among them has run a task."""
-    new = together(lambda one: wait_for_new_process(one, seconds), old)
+    new = wait_for_new_processes(old, seconds)
     run_tasks([one for one in new if one.name != "beat"])
     return new
 
@@ -42,9 +44,19 @@ def test_a_main_process_that_is_killed_comes_back_and_consumes(workers: list[Ser
     assert_ticks(beat)
 
 
-@pytest.mark.parametrize("host", ["app1", "app2"])
-def test_a_child_that_is_killed_is_replaced_and_harms_no_other(host: str) -> None:
+def test_workers_that_are_told_to_shut_down_come_back(workers: list[Service]) -> None:
+    """``celery control shutdown`` ends all workers of the environment with exit status 0: nobody has to start them."""
+    on_host("app1", "sh", "-c", "celery-live control shutdown || test $? -eq 69")  # they end without an answer
+    come_back(workers, 60)
+
+
+def test_a_child_that_is_killed_is_replaced_and_harms_no_other() -> None:
     """kill -9 of a child of the prefork pool: its task is lost, the main process and all others go on."""
+    together(kill_a_child, HOSTS)
+
+
+def kill_a_child(host: str) -> None:
+    """Kill a child on a host, and look at its worker."""
     worker = service(host, "celery-live-prefork")
     children = set(on_host(host, "pgrep", "--parent", str(worker.pid)).split())
     (work,) = send_new([worker], count=len(children), seconds=5)
@@ -60,7 +72,7 @@ def test_a_child_that_is_killed_is_replaced_and_harms_no_other(host: str) -> Non
 
 
 def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_traceback(workers: list[Service], beat: Service) -> None:
-    """SIGSTOP of the main processes of all pools and of beat, under WatchdogSec=30."""
+    """SIGSTOP of the main processes of all pools and of beat, under WatchdogSec=20."""
     together(lambda one: signal("STOP", one), [*workers, beat])
     come_back([*workers, beat], 90)
     assert_ticks(beat)
@@ -72,9 +84,7 @@ def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_traceback(workers: list[
 
 def test_long_tasks_and_a_long_stop_are_no_hang(workers: list[Service]) -> None:
     """Tasks that take longer than the watchdog waits, and a stop that waits for them: none is ended before its time."""
-    works = send_new(workers, count=1, seconds=35)
+    works = send_new(workers, count=1, seconds=25)
     wait_for_all(works, "begun", 20)
     together(lambda one: on_host(one.host, "systemctl", "restart", one.unit), workers)
-    wait_for_all(works, "done", 1)
-    for work in works:
-        work.assert_each_done_once()
+    assert_each_done_once(works)

@@ -70,7 +70,7 @@ def test_a_full_run_directory_harms_no_worker_and_heals(tmp_path: Path) -> None:
     run_tasks([worker])
     inventory = Inventory(tmp_path)
     content = inventory.environment("debug")
-    content["workers"][0]["concurrency"] = 1
+    content["workers"][0]["log_level"] = "DEBUG"
     inventory.write("debug", content)
     said = refused("-l", f"debug:&{HOST}", inventory=inventory)
     assert "not enough space available on /run" in said
@@ -79,4 +79,3 @@ def test_a_full_run_directory_harms_no_worker_and_heals(tmp_path: Path) -> None:
     converged("-l", f"debug:&{HOST}", inventory=inventory)
     assert again(worker).pid != worker.pid
     assert set(changes(converged("-l", f"debug:&{HOST}", inventory=inventory)).values()) == {0}
-    converged("-l", f"debug:&{HOST}")

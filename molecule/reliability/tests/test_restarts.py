@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from tests.fleet import Service, on_host, service
-from tests.work import Work, eventually, run_tasks, send_new, together, wait_for_all
+from tests.work import Work, assert_each_done_once, eventually, run_tasks, send_new, together, wait_for_all
 
 HOSTS = ("app1", "app2")
 RESTARTS = 5
@@ -43,19 +41,21 @@ def restart(work: Work) -> list[int]:
 def test_no_restart_loses_a_task_or_runs_one_twice(workers: list[Service]) -> None:
     """Each worker of every pool runs 100 tasks across 5 restarts, which find tasks running."""
     works = [work for worker in workers for work in send_new([worker], count=100, seconds=SECONDS[worker.name])]
-    for work in works:
-        work.wait("begun", 60, count=1)
+    wait_for_all(works, "begun", 60, count=1)
     for running in together(restart, works):
         assert len(running) == RESTARTS
         assert min(running) > 0
     wait_for_all(works, "done", 120)
-    for work in works:
-        work.assert_each_done_once()
+    assert_each_done_once(works)
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_a_task_that_is_handed_over_when_the_stop_comes_runs_once(host: str) -> None:
+def test_a_task_that_is_handed_over_when_the_stop_comes_runs_once() -> None:
     """The processes of the pool have been given tasks, and say so only when the worker is about to stop."""
+    together(stop_at_the_handover, HOSTS)
+
+
+def stop_at_the_handover(host: str) -> None:
+    """Stop a worker of a host whose processes do not answer for a while."""
     worker = service(host, "celery-live-prefork")
     children = on_host(host, "pgrep", "--parent", str(worker.pid)).split()
     since = on_host(host, "date", "+%s.%N").strip()

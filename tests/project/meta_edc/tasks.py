@@ -8,7 +8,6 @@ import grp
 import os
 import pwd
 import time
-from pathlib import Path
 from typing import Any, TypedDict
 
 import redis
@@ -55,21 +54,12 @@ def sleep(self: Task, seconds: float) -> str:
 
 
 @shared_task(bind=True)
-def record(self: Task, path: str, number: int, seconds: float) -> None:
-    """Work for some seconds; append a line to a file at the beginning, and another at the end."""
+def work(self: Task, path: str, number: int, seconds: float) -> None:
+    """Work for some seconds; write into a file, which needs no broker, when it begins and when it is done."""
     for event, pause in (("begun", seconds), ("done", 0)):
-        with open(path, "a", encoding="utf-8") as ledger:
-            ledger.write(f"{event} {number} {time.time()} {self.request.hostname} {os.getppid()}\n")
+        with open(path, "a", encoding="utf-8") as record:
+            record.write(f"{event} {number} {time.time()} {self.request.hostname} {os.getppid()}\n")
         time.sleep(pause)
-
-
-@shared_task
-def work(record: str, number: int, seconds: float) -> None:
-    """Work for some seconds, and write begin and end into a file of the host, which needs no broker."""
-    with Path(os.environ["STATE_DIRECTORY"], record).open("a", encoding="utf-8", buffering=1) as file:
-        file.write(f"begun {number}\n")
-        time.sleep(seconds)
-        file.write(f"done {number}\n")
 
 
 @shared_task
@@ -79,11 +69,10 @@ def mark(name: str, value: str) -> int:
     return length
 
 
-@shared_task
-def tick() -> int:
-    """Count; beat sends this once a second."""
-    ticks: int = redis.Redis.from_url(settings.CELERY_RESULT_BACKEND).incr(f"{settings.ENVIRONMENT}:ticks")
-    return ticks
+@shared_task(bind=True)
+def tick(self: Task) -> None:
+    """Write down which process on which host sent this; beat sends it once a second."""
+    redis.Redis.from_url(settings.CELERY_RESULT_BACKEND).rpush(f"{settings.ENVIRONMENT}:ticks", self.request.origin)
 
 
 @shared_task

@@ -5,15 +5,23 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 from urllib.parse import urlsplit
 
-SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "only for tests")
-INSTALLED_APPS = ["meta_edc"]
-USE_TZ = True
 
-CELERY_BROKER_URL = os.environ["CELERY_BROKER_URL"]
-CELERY_RESULT_BACKEND = os.environ["CELERY_RESULT_BACKEND"]
-# The Redis user of an environment is allowed only keys that begin with its name, see deploy.yml.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{urlsplit(CELERY_BROKER_URL).username}:"}
-CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "meta_edc.tasks.tick", "schedule": 1.0}}
+def settings(*apps: str) -> dict[str, Any]:
+    """Return the settings, with further apps of the environment."""
+    broker = os.environ["CELERY_BROKER_URL"]
+    # The Redis user of an environment is allowed only keys that begin with its name, see deploy.yml.
+    prefix = {"global_keyprefix": f"{urlsplit(broker).username}:"}
+    return {
+        "SECRET_KEY": os.environ.get("DJANGO_SECRET_KEY", "only for tests"),
+        "INSTALLED_APPS": ["meta_edc", *apps],
+        "USE_TZ": True,
+        "CELERY_ENABLED": os.environ.get("CELERY_ENABLED") == "True",
+        "CELERY_BROKER_URL": broker,
+        "CELERY_BROKER_TRANSPORT_OPTIONS": prefix,
+        "CELERY_RESULT_BACKEND": os.environ["CELERY_RESULT_BACKEND"],
+        "CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS": prefix,
+        "CELERY_BEAT_SCHEDULE": {"tick": {"task": "meta_edc.tasks.tick", "schedule": 1.0}},
+    }

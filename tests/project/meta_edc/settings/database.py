@@ -4,24 +4,8 @@
 """Settings of the environment uat where beat keeps its schedule in a database."""
 from __future__ import annotations
 
-from meta_edc.settings.uat import (
-    CELERY_BEAT_SCHEDULE,
-    CELERY_BROKER_TRANSPORT_OPTIONS,
-    CELERY_BROKER_URL,
-    CELERY_RESULT_BACKEND,
-    CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS,
-    DEBUG,
-    ENVIRONMENT,
-    SECRET_KEY,
-    USE_TZ,
-)
-from meta_edc.settings.uat import INSTALLED_APPS as APPS_OF_UAT
+from meta_edc.settings.base import settings
 
-__all__ = [
-    "CELERY_BEAT_SCHEDULE", "CELERY_BROKER_TRANSPORT_OPTIONS", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND",
-    "CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS", "DATABASES", "DEBUG", "ENVIRONMENT", "INSTALLED_APPS", "SECRET_KEY",
-    "USE_TZ",
-]
-
-INSTALLED_APPS = [*APPS_OF_UAT, "django_celery_beat"]
+globals().update(settings("django_celery_beat"))
+ENVIRONMENT = "uat"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/var/lib/celery-uat/database"}}

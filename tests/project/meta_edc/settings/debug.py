@@ -4,21 +4,8 @@
 """Settings of the environment debug."""
 from __future__ import annotations
 
-from meta_edc.settings.base import (
-    CELERY_BEAT_SCHEDULE,
-    CELERY_BROKER_TRANSPORT_OPTIONS,
-    CELERY_BROKER_URL,
-    CELERY_RESULT_BACKEND,
-    CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS,
-    INSTALLED_APPS,
-    SECRET_KEY,
-    USE_TZ,
-)
+from meta_edc.settings.base import settings
 
-__all__ = [
-    "CELERY_BEAT_SCHEDULE", "CELERY_BROKER_TRANSPORT_OPTIONS", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND",
-    "CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS", "DEBUG", "ENVIRONMENT", "INSTALLED_APPS", "SECRET_KEY", "USE_TZ",
-]
-
+globals().update(settings())
 ENVIRONMENT = "debug"
 DEBUG = True
