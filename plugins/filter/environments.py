@@ -24,6 +24,14 @@ options:
     description: The text of C(--limit), which Ansible keeps in C(ansible_limit). Empty when there is none.
     type: str
     default: ""
+  host:
+    description: The host, RV(ignore:inventory_hostname), for the way to the brokers of O(ignore:broker).
+    type: str
+    default: ""
+  passwords:
+    description: Name of each of these environments and its password, as M(stalk.celery.passwords) returns them.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -40,17 +48,25 @@ _value:
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import (
     complete_environment,
     environments_of_run,
 )
+from ansible_collections.stalk.celery.plugins.plugin_utils._realms import with_broker
 
 
-def environments(variables: Mapping[str, Mapping[str, Any]], limit: str = "") -> list[dict[str, Any]]:
-    """Return the environments of the run, complete with their names and defaults."""
-    return [complete_environment(name, variables[name]) for name in environments_of_run(variables, limit)]
+def environments(
+    variables: Mapping[str, Mapping[str, Any]],
+    limit: str = "",
+    host: str = "",
+    passwords: Mapping[str, str] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """Return the environments of the run, complete with their names, their defaults and the way to their brokers."""
+    found = [complete_environment(name, variables[name]) for name in environments_of_run(variables, limit)]
+    return [with_broker(environment, host, passwords.get(environment["name"], "")) for environment in found]
 
 
 class FilterModule:

@@ -15,6 +15,7 @@ description:
     the host's other environments.
   - No environment may share a broker with another one of the inventory. Environments that the host is not in are
     taken from the variables of the first host of their group, and do not count where these cannot be read.
+  - So are environments whose broker the host is to keep, see P(stalk.celery.realms#filter).
   - Each problem names the variable, says what is wrong and what to write instead. No problem shows the value of an
     environment variable.
 options:
@@ -65,6 +66,7 @@ from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_environments import problems_of_environments
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_names import problems_of_names
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_realms import problems_of_realms
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import environments_of_run
 
 
@@ -76,9 +78,12 @@ def problems(
     limit: str = "",
     hostvars: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[str]:
-    """Return the problems of the names, or when these are sound those of the environments."""
-    return problems_of_names(names, groups) or problems_of_environments(
-        names, variables, environments_of_run(variables, limit), groups, host, hostvars
+    """Return the problems of the names, or when there are none those of the environments, or of their brokers."""
+    run = environments_of_run(variables, limit)
+    return (
+        problems_of_names(names, groups)
+        or problems_of_environments(names, variables, run, groups, host, hostvars)
+        or problems_of_realms(names, run, groups, host, hostvars)
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_brokers import shared_brokers
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_collisions import collisions
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_realms import problems_of_urls
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_service import problems_of_service
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import complete_environment
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
@@ -72,6 +73,7 @@ def _problems_of_sound(path: str, environment: Mapping[str, Any], members: Seque
         own = environment["name"]
         yield f"{path}.user is root. Services run as a user of their own: leave the key out to get the user {own}."
     yield from problems_of_keys(path, environment)
+    yield from problems_of_urls(path, environment)
     yield from _problems_of_workers(path, environment, members)
     for service in services_of(environment, [kind for kind in KINDS if kind != "worker"]):
         key = KINDS[service["kind"]]
@@ -87,4 +89,9 @@ def _problems_of_workers(path: str, environment: Mapping[str, Any], members: Seq
         if worker["name"] in names[:index]:
             name = worker["name"]
             yield f"{path}.workers[{index}].name is {name}, as of an earlier worker. Give each worker its own name."
+        others = [other["unit"] for other in workers if other is not worker]
+        whole = worker.get("part_of")
+        if whole and whole not in others:
+            allowed = ", ".join(others) or "none"
+            yield f"{path}.workers[{index}].part_of is {whole}. Write the unit of another worker, of: {allowed}."
         yield from problems_of_service(f"{path}.workers[{index}]", own, worker, members)

@@ -40,6 +40,7 @@ _FLAGS_WITH_A_KEY = {
 }
 _FLAGS_OF_THE_UNIT = ("-D", "--detach", "--pidfile", "--uid", "--gid", "--workdir", "-s", "--schedule", "--db")
 _PREFORK_ONLY = ("max_tasks_per_child", "max_memory_per_child", "soft_time_limit")
+_LOCKING_SCHEDULERS = ("redbeat.", "redbeat:")
 _POOLS_WITH_TIME_LIMIT = ("prefork", "gevent")
 _POOLS_THAT_SCALE = ("prefork", "gevent", "eventlet")
 
@@ -54,10 +55,12 @@ def problems_of_service(path: str, own: Mapping[str, Any], service: Service, mem
     """
     yield from problems_of_keys(path, own)
     yield from _names(path, service)
-    yield from _hosts(path, service, members)
+    yield from _hosts(path, own, service, members)
     yield from _options(path, service)
     if service["kind"] == "flower":
         yield from problems_of_flower(path, service)
+    if service["kind"] == "beat":
+        yield from _one_beat(path, own, service)
     if service["kind"] == "worker":
         yield from _queues(path, service)
         yield from _concurrency(path, service)
@@ -75,14 +78,27 @@ def _names(path: str, service: Service) -> Iterator[str]:
         )
 
 
-def _hosts(path: str, service: Service, members: Sequence[str]) -> Iterator[str]:
-    key = "hosts" if service["kind"] == "worker" else "host"
+def _hosts(path: str, own: Mapping[str, Any], service: Service, members: Sequence[str]) -> Iterator[str]:
+    key = "host" if "host" in own else "hosts"
     for host in service["hosts"] or []:
         if host not in members:
             group = service["environment"]
             yield f"{path}.{key} names {host}, which is not in group {group}. Write one of: {', '.join(members)}."
     if service["hosts"] == []:
         yield f"{path}.{key} is empty: it would run nowhere. Leave the key out for all hosts, or write state: stopped."
+
+
+def _one_beat(path: str, own: Mapping[str, Any], beat: Service) -> Iterator[str]:
+    host, hosts = own.get("host"), own.get("hosts") or []
+    if not host and not hosts:
+        yield f"{path}.host is missing: the one host of the environment's group that runs beat."
+    elif host and hosts:
+        yield f"{path} has host and hosts. Write one of them."
+    elif len(hosts) > 1 and not beat.get("scheduler", "").startswith(_LOCKING_SCHEDULERS):
+        yield (
+            f"{path}.hosts names {len(hosts)} hosts, and each would send every task: the scheduler takes no lock. "
+            "Write host, with one of them, or scheduler: redbeat.RedBeatScheduler."
+        )
 
 
 def _options(path: str, service: Service) -> Iterator[str]:

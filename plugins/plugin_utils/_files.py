@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def _of_service(service: Service) -> list[Entry]:
     unit = {
         "path": f"/etc/systemd/system/{service['unit']}",
         "template": "etc/systemd/system/celery.service.j2",
+        "variables": {"service": service, "library": _library_version()},
         "unit": service["unit"],
     }
     env_file = {
@@ -108,6 +110,11 @@ def _of_environment(service: Service) -> list[Entry]:
         },
         *(_library_file(path, name) for path in _LIBRARY_FILES),
     ]
+
+
+def _library_version() -> str:
+    """Return what differs for each library: its services have another unit then, and are restarted."""
+    return hashlib.sha256(b"".join((_LIBRARY_SOURCE / path).read_bytes() for path in _LIBRARY_FILES)).hexdigest()[:12]
 
 
 def _library_file(path: str, environment: str) -> Entry:

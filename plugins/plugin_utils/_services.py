@@ -31,7 +31,10 @@ def services_of(
     :param host: only the services of this host; by default those of all hosts.
     """
     found = [_service(kind, environment, own) for kind in kinds for own in _written(kind, environment)]
-    return [service for service in found if host is None or service["hosts"] is None or host in service["hosts"]]
+    here = [service for service in found if host is None or service["hosts"] is None or host in service["hosts"]]
+    for service in here:
+        service["parts"] = [other["unit"] for other in here if other.get("part_of") == service["unit"]]
+    return here
 
 
 def _written(kind: str, environment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -87,6 +90,23 @@ def trials_of(services: Sequence[Service], installed: bool = False) -> list[dict
         {**{key: service[key] for key in keys}, "try": installed or not service["managed_virtualenv"]}
         for service in services
     ]
+
+
+def summaries_of(services: Sequence[Service]) -> list[dict[str, Any]]:
+    """Return of each service what a module on the host has to know, without variables, which may be secret.
+
+    :param services: those of the inventory, or those of the facts of a host, which tell less.
+    """
+    keys = ("unit", "environment", "kind", "name", "type", "state", "user", "group", "directory", "virtualenv")
+    return [
+        {**{key: service[key] for key in keys if key in service}, **_of_worker(service)} for service in services
+    ]
+
+
+def _of_worker(service: Service) -> dict[str, Any]:
+    if service["kind"] != "worker":
+        return {"node": "", "queues": [], "pool": ""}
+    return {"node": service["node"], "queues": service["queues"], "pool": service.get("pool", "")}
 
 
 def marker(environment: str, kind: str, name: str) -> str:

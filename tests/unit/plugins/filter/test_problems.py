@@ -114,6 +114,12 @@ def test_everything_at_once_is_sound() -> None:
             environment(beat={"host": "db1"}),
             ["celery_live.beat.host names db1", "not in group live", "Write one of: app1, app2"],
         ),
+        (environment(beat={"hosts": ["db1"]}), ["celery_live.beat.hosts names db1", "not in group live"]),
+        (environment(beat={"host": "app1", "hosts": ["app2"]}), ["celery_live.beat has host and hosts"]),
+        (
+            environment(beat={"hosts": ["app1", "app2"]}),
+            ["celery_live.beat.hosts names 2 hosts", "takes no lock", "Write host", "redbeat.RedBeatScheduler"],
+        ),
         (worker(hosts=["app3"]), ["celery_live.workers[0].hosts names app3", "Write one of: app1, app2"]),
         (worker(hosts=[]), ["celery_live.workers[0].hosts is empty", "Leave the key out"]),
         (environment(workers=[{"name": "w1"}, {"name": "w1"}]), ["celery_live.workers[1].name is w1", "its own name"]),
@@ -144,6 +150,7 @@ def test_everything_at_once_is_sound() -> None:
         ),
         (worker(time_limit=5, pool="threads"), ["celery_live.workers[0].time_limit", "prefork, gevent"]),
         (worker(concurrency=2, pool="solo"), ["celery_live.workers[0].concurrency", "one task at a time"]),
+        (worker(part_of="absent.service"), ["celery_live.workers[0].part_of is absent.service", "of: none"]),
         (worker(queues=["mail,video"]), ["celery_live.workers[0].queues has 'mail,video'", "each element"]),
         (
             worker(options=["--concurrency=4"]),

@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.stalk.celery.plugins.filter.environments import environments
 from ansible_collections.stalk.celery.plugins.filter.services import services
+from ansible_collections.stalk.celery.plugins.plugin_utils import _files
 from ansible_collections.stalk.celery.plugins.plugin_utils._files import accounts_of, files_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._services import trials_of, units_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._services import summaries_of, trials_of, units_of
 
+TEMPLATES = Path(__file__).parents[4] / "roles/celery_service/templates"
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 
 
@@ -166,6 +172,34 @@ def test_accounts_of_an_environment() -> None:
     assert accounts["files"][0]["path"] == "/etc/sysusers.d/celery-live.conf"
 
 
+def unit_of(service: dict[str, Any]) -> str:
+    """Return the text of the service's unit file."""
+    unit = files_of([service])["files"][0]
+    template = trust_as_template((TEMPLATES / unit["template"]).read_text(encoding="utf-8"))
+    return str(Templar(DataLoader(), unit["variables"]).template(template))
+
+
+def test_a_worker_that_is_a_part_of_another() -> None:
+    workers = [{"name": "w1", "unit": "celery.live.service"}, {"name": "w2", "part_of": "celery.live.service"}]
+    first, second = map(unit_of, services_on(workers=workers))
+    assert "\nWants=network-online.target celery-live-w2.service\n" in first
+    assert "\nPartOf=celery-live.target\n" in first
+    assert "\nWants=network-online.target\n" in second
+    assert "\nPartOf=celery-live.target celery.live.service\n" in second
+
+
+def test_another_library_is_another_unit_of_those_that_load_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notify, plain = services_on(workers=[{"name": "w1"}, {"name": "w2", "type": "exec"}])
+    before = [unit_of(notify), unit_of(plain)]
+    library = shutil.copytree(_files._LIBRARY_SOURCE, tmp_path / "library")
+    monkeypatch.setattr(_files, "_LIBRARY_SOURCE", library)
+    assert [unit_of(notify), unit_of(plain)] == before
+    with (library / "celery_settle.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    assert unit_of(notify) != before[0]
+    assert unit_of(plain) == before[1]
+
+
 def test_logrotate_looks_for_the_files_of_the_service_and_no_other() -> None:
     (service,) = services_on(workers=[{"name": "w1", "log_file": "/var/log/celery/%n%I.live.log"}])
     assert service["log_patterns"] == ["/var/log/celery/w1.live.log", "/var/log/celery/w1-[0-9]*.live.log"]
@@ -181,3 +215,27 @@ def test_a_soft_stop_ends_before_the_kill() -> None:
     (service,) = services_on(stop="soft", stop_timeout=60)
     assert service["variables"]["CELERYD_OPTS"].endswith("worker.soft_shutdown_timeout=50")
     assert service["variables"]["REMAP_SIGTERM"] == "SIGQUIT"
+
+
+def test_summaries_have_no_variables() -> None:
+    workers = [{"name": "w1"}, {"name": "video", "queues": ["video"], "pool": "gevent", "node": "v@%h"}]
+    described = services_on(workers=workers, beat={"host": "app1"}, environment={"PASSWORD": "hunter2"})
+    first, video, beat = summaries_of(described)
+    assert video == {
+        "unit": "celery-live-video.service",
+        "environment": "live",
+        "kind": "worker",
+        "name": "video",
+        "type": "notify",
+        "state": "started",
+        "user": "live",
+        "group": "live",
+        "directory": "/srv/edc",
+        "virtualenv": "/srv/venv",
+        "node": "v@%h",
+        "queues": ["video"],
+        "pool": "gevent",
+    }
+    assert (first["queues"], first["pool"]) == ([], "")
+    assert (beat["kind"], beat["node"], beat["queues"]) == ("beat", "", [])
+    assert "hunter2" not in str([first, video, beat])
