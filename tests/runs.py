@@ -56,7 +56,7 @@ def changes(output: str) -> dict[str, int]:
 
 
 def _run(argv: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
+    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0"}
     return subprocess.run(
         argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
