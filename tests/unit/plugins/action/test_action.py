@@ -49,6 +49,7 @@ class Done:
             "hosts": "localhost",
             "connection": "local",
             "vars": {"ansible_python_interpreter": sys.executable, **variables},
+            # A task that fails is looked at like the others.
             "tasks": [{"name": name, "ignore_errors": True, **task} for name, task in tasks.items()],
         }
         logging = {"LOGGED": str(directory / "logged"), "PYTHONPATH": str(directory)}
