@@ -12,6 +12,9 @@ author: The stalk.celery authors
 description:
   - Returns why services must not be removed from a host, namely tasks in queues that nobody else consumes, a broker
     that does not say whether there are any, and a beat whose environment goes on elsewhere.
+extends_documentation_fragment:
+  - stalk.celery.inventory.groups
+  - stalk.celery.inventory.hostvars
 options:
   _input:
     description: The services to be removed, as M(stalk.celery.service_facts) describes them.
@@ -26,14 +29,6 @@ options:
     description: The hosts from which the environments are removed.
     type: list
     elements: str
-    required: true
-  groups:
-    description: The inventory's groups and their hosts, RV(ignore:groups).
-    type: dict
-    required: true
-  hostvars:
-    description: The variables of all hosts.
-    type: dict
     required: true
   force:
     description: Whether tasks may stay in queues that nobody consumes.

@@ -13,6 +13,9 @@ description:
   - Of two beats of an environment each would send every task. So before one starts, it is stopped on every other host
     of the inventory, but for those that the environment names as hosts of beat too.
   - Returns nothing where all beats of the host run already.
+extends_documentation_fragment:
+  - stalk.celery.inventory.groups
+  - stalk.celery.inventory.host
 options:
   _input:
     description: The services of the host, as P(stalk.celery.services#filter) returns them.
@@ -23,14 +26,6 @@ options:
     description: The units of the host that run, as M(stalk.celery.preflight) returns them.
     type: list
     elements: str
-    required: true
-  groups:
-    description: The inventory's groups and their hosts, RV(ignore:groups).
-    type: dict
-    required: true
-  host:
-    description: The host, RV(ignore:inventory_hostname).
-    type: str
     required: true
 """
 

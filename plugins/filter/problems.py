@@ -18,6 +18,10 @@ description:
   - So are environments whose broker the host is to keep, see P(stalk.celery.realms#filter).
   - Each problem names the variable, says what is wrong and what to write instead. No problem shows the value of an
     environment variable.
+extends_documentation_fragment:
+  - stalk.celery.inventory.groups
+  - stalk.celery.inventory.host
+  - stalk.celery.inventory.limit
 options:
   _input:
     description: All environments, the value of C(celery_environments).
@@ -29,18 +33,6 @@ options:
       where it is not defined.
     type: dict
     required: true
-  groups:
-    description: The inventory's groups and their hosts, RV(ignore:groups).
-    type: dict
-    required: true
-  host:
-    description: The host, RV(ignore:inventory_hostname).
-    type: str
-    required: true
-  limit:
-    description: The text of C(--limit). Empty when there is none.
-    type: str
-    default: ""
   hostvars:
     description: The variables of all hosts, RV(ignore:hostvars).
     type: dict

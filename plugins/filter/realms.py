@@ -12,28 +12,17 @@ author: The stalk.celery authors
 description:
   - Returns the environments whose O(ignore:broker.host) is the host, each with its broker's keys, user and group.
   - As with P(stalk.celery.environments#filter), a C(--limit) that names environments leaves the others out.
+extends_documentation_fragment:
+  - stalk.celery.inventory.groups
+  - stalk.celery.inventory.hostvars
+  - stalk.celery.inventory.host
+  - stalk.celery.inventory.limit
 options:
   _input:
     description: All environments, the value of C(celery_environments).
     type: list
     elements: str
     required: true
-  groups:
-    description: The inventory's groups and their hosts, RV(ignore:groups).
-    type: dict
-    required: true
-  hostvars:
-    description: The variables of all hosts.
-    type: dict
-    required: true
-  host:
-    description: The host, RV(ignore:inventory_hostname).
-    type: str
-    required: true
-  limit:
-    description: The text of C(--limit). Empty when there is none.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""

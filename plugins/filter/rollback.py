@@ -12,6 +12,8 @@ author: The stalk.celery authors
 description:
   - Chooses the last run that kept something which differs from what a host runs now.
   - If that was a rollback that died, it is to be finished.
+extends_documentation_fragment:
+  - stalk.celery.inventory.limit
 options:
   _input:
     description: RV(stalk.celery.generations#module:generations) of each host.
@@ -27,10 +29,6 @@ options:
     type: list
     elements: str
     default: []
-  limit:
-    description: The text of C(--limit). Empty when there is none.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""

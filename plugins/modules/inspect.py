@@ -19,13 +19,8 @@ description:
   - Never fails on what it finds. A worker that does not answer and a broker that cannot be reached are part of the
     result. A worker of the V(solo) pool answers only between tasks, and none does while it stops.
   - Needs root (C(become)). Returns no arguments of tasks and no other secret.
-attributes:
-  check_mode:
-    description: Changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment:
+  - stalk.celery.read_only
 options:
   environments:
     description: The environments whose workers to ask. By default all that the host has.

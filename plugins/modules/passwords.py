@@ -14,13 +14,8 @@ author:
 description:
   - Returns what M(stalk.celery.realms) made. Run it with C(delegate_to) the broker's host, and always with
     C(no_log=true).
-attributes:
-  check_mode:
-    description: Changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment:
+  - stalk.celery.read_only
 options:
   environments:
     description: The environments whose passwords to read.

@@ -15,13 +15,9 @@ description:
   - Returns every worker, beat and Flower that this collection runs on a host, for monitoring roles and reports.
   - Looks at the host alone, not at its inventory, so that services are found whose host has left its group.
   - Needs root (C(become)) on a host that has such services. Returns no secret.
+extends_documentation_fragment:
+  - stalk.celery.read_only
 attributes:
-  check_mode:
-    description: Changes nothing in any mode.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
   facts:
     description: Returns C(ansible_facts).
     support: full
