@@ -4,11 +4,13 @@
 """What the machine needs."""
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from tests.hosts.images import CACHE
 from tests.hosts.say import saying
 
 PACKAGES = (
@@ -33,16 +35,21 @@ def missing_packages(packages: Sequence[str]) -> list[str]:
 
 def install_missing_packages(packages: Sequence[str] = PACKAGES) -> None:
     """Install what is missing, with apt-get."""
-    missing = missing_packages(packages)
-    if not missing:
+    if not missing_packages(packages):
         return
-    with saying(f"installing {', '.join(missing)}"):
-        apt_get("update")
-        apt_get("install", "--yes", "--no-install-recommends", *missing)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "packages.lock").open("w") as lock:
+        # Of two runs that begin at the same time the second has nothing left to install.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = missing_packages(packages)
+        if missing:
+            with saying(f"installing {', '.join(missing)}"):
+                apt_get("update")
+                apt_get("install", "--yes", "--no-install-recommends", *missing)
 
 
 def apt_get(*arguments: str) -> None:
     """Run apt-get without questions."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    wait = ["-o", "DPkg::Lock::Timeout=300"]  # for another run that installs
+    wait = ["-o", "DPkg::Lock::Timeout=300"]  # for another program that installs
     subprocess.run(["apt-get", "-qq", *wait, *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)
