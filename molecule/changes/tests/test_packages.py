@@ -39,7 +39,7 @@ def installer(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_packages_are_installed_as_the_environments_user(installer: str) -> None:
-    """The worker runs from what the user owns, made by what the host has; a second run changes nothing."""
+    """The worker runs from what the user owns, compiled, made by what the host has; a second run changes nothing."""
     converged("--limit", "debug", "--check", variables=VARIABLES)
     assert on_host("app1", "find", "/home/debug", "-maxdepth", "1", "-name", "made") == ""
     converged("--limit", "debug", variables=VARIABLES)
@@ -48,6 +48,7 @@ def test_packages_are_installed_as_the_environments_user(installer: str) -> None
     assert on_host("app1", "find", VIRTUALENV, "-not", "-user", "debug") == ""
     made_by_uv = "uv =" in on_host("app1", "cat", f"{VIRTUALENV}/pyvenv.cfg")
     assert made_by_uv == (installer == "uv")
+    assert on_host("app1", "find", VIRTUALENV, "-path", "*/celery/__pycache__/__init__.*.pyc")
     assert "changed=0" in converged("--limit", "debug", variables=VARIABLES)
 
 
