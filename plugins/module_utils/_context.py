@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, Dict, Mapping, Sequence
 from ansible_collections.stalk.celery.plugins.module_utils import _ask
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import LATE, Systemd
 
 Request = Dict[str, Any]
 Answer = Dict[str, Any]
@@ -43,18 +43,11 @@ class Context:
         return self.services[0]
 
     @property
-    def command(self) -> list[str]:
-        """The program that reads its source and a request from stdin. No argument is a secret."""
+    def options(self) -> list[str]:
+        """What makes a transient unit see what the services see."""
         service = self.service
-        python = os.path.join(service.virtualenv, "bin/python")
         groups = " ".join(service.supplementary_groups)
         return [
-            "systemd-run",
-            "--quiet",
-            "--collect",
-            "--wait",
-            "--pipe",
-            "--service-type=exec",
             f"--uid={service.user}",
             f"--gid={service.group}",
             f"--working-directory={service.directory}",
@@ -62,11 +55,12 @@ class Context:
             *(f"--property=EnvironmentFile={path}" for path in service.env_files),
             "--property=Environment=PYTHONDONTWRITEBYTECODE=1",
             "--property=TimeoutStopSec=5",
-            "--",
-            python,
-            "-c",
-            _LOADER,
         ]
+
+    @property
+    def python(self) -> str:
+        """The interpreter of the services."""
+        return os.path.join(self.service.virtualenv, "bin/python")
 
 
 def contexts(services: Sequence[Owned]) -> list[Context]:
@@ -86,7 +80,7 @@ def contexts(services: Sequence[Owned]) -> list[Context]:
     return [Context(tuple(group)) for group in groups.values()]
 
 
-def ask(requests: Mapping[Context, Request], timeout: float) -> dict[Context, Answer]:
+def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -> dict[Context, Answer]:
     """The answers to all C(requests), each of which may take C(timeout) seconds, all at the same time.
 
     An answer without C(error) is what _ask says. Neither C(error) nor C(failure) shows a secret.
@@ -98,31 +92,25 @@ def ask(requests: Mapping[Context, Request], timeout: float) -> dict[Context, An
 
     def run(context: Context) -> Answer:
         request = {**requests[context], "app": context.service.app, "timeout": timeout}
-        return _run(context, json.dumps({"program": program, "request": request}), timeout)
+        return _run(systemd, context, json.dumps({"program": program, "request": request}), timeout)
 
     with ThreadPoolExecutor(max_workers=len(requests)) as pool:
         return dict(zip(requests, pool.map(run, requests)))
 
 
-def _run(context: Context, document: str, timeout: float) -> Answer:
+def _run(systemd: Systemd, context: Context, document: str, timeout: float) -> Answer:
     seconds = timeout + _START
-    command = [*context.command[:1], f"--property=RuntimeMaxSec={seconds:g}", *context.command[1:]]
     try:
-        done = subprocess.run(
-            command,
-            input=document,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        # No argument is a secret.
+        code, said, errors = systemd.run(seconds, context.options, [context.python, "-c", _LOADER], document)
+    except OSError as error:
+        return {"error": f"systemd-run failed: {error}"}
+    if code == LATE:
         return {"error": f"the application does not answer within {seconds:g} s."}
     try:
-        answer: Answer = json.loads(done.stdout)
+        answer: Answer = json.loads(said)
     except ValueError:
-        answer = {"error": f"{context.service.virtualenv}/bin/python ended with {done.returncode}:\n{done.stderr}"}
+        answer = {"error": f"{context.python} ended with {code}:\n{errors}"}
     for key in {"error", "failure"} & answer.keys():
         answer[key] = _shown(answer[key], context.service.variables)
     return answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Callable, Iterable, Sequence, Tuple
+from typing import Any, Callable, Iterable, Sequence, Tuple
 
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
@@ -40,7 +40,7 @@ PROPERTIES = (
 )
 _JOURNAL_LINES = 30
 _PATIENCE = 60
-_LATE = 124
+LATE = 124
 
 
 class SystemdError(Exception):
@@ -92,7 +92,7 @@ class Systemd:
         if not names:
             return True
         code, _output, _errors = self._call(self._deadline - time.monotonic(), "systemctl", verb, "--", *names)
-        return code != _LATE
+        return code != LATE
 
     def journal(self, unit: Unit) -> str:
         """The last lines of the journal about the latest start of C(unit)."""
@@ -116,6 +116,16 @@ class Systemd:
         _code, _output, errors = self._call(_PATIENCE, "systemd-analyze", "verify", "--man=no", *paths)
         return errors
 
+    def run(self, seconds: float, options: Sequence[str], command: Sequence[str], data: str) -> tuple[int, str, str]:
+        """What C(command) says to C(data) as a transient unit with these C(options); LATE where it takes too long.
+
+        Raises OSError if systemd-run ends before it has read the data.
+        """
+        limit = f"--property=RuntimeMaxSec={seconds:g}"
+        transient = ["systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--service-type=exec", limit]
+        verbatim = {"data": data, "expand_user_and_vars": False, "handle_exceptions": False}
+        return self._call(seconds, *transient, *options, "--", *command, **verbatim)
+
     def _must(self, *arguments: str) -> str:
         code, output, errors = self._call(_PATIENCE, "systemctl", *arguments)
         if code:
@@ -123,11 +133,12 @@ class Systemd:
             raise SystemdError(f"'systemctl {' '.join(arguments)}' failed: {said}")
         return output
 
-    def _call(self, seconds: float, *command: str) -> tuple[int, str, str]:
+    def _call(self, seconds: float, *command: str, **options: Any) -> tuple[int, str, str]:
         return self._run(
             ["timeout", str(max(1, round(seconds))), *command],
             environ_update={"LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_LOG_COLOR": "0", "SYSTEMD_PAGER": ""},
             errors="surrogate_then_replace",
+            **options,
         )
 
 

@@ -148,7 +148,7 @@ def inspect(systemd: Systemd, environments: list[str], timeout: float) -> dict[s
         }
         for context in contexts
     }
-    answers = _context.ask(requests, timeout)
+    answers = _context.ask(systemd, requests, timeout)
     told = {
         worker.unit.name: answer.get("nodes", {}).get(worker.node)
         for context, answer in answers.items()

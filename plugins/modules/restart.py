@@ -103,7 +103,7 @@ def restart(systemd: Systemd, service: Owned, patience: float) -> None:
     """Restart C(service) and wait until it works. Raises RestartError if it does not."""
     name = service.unit.name
     in_time = systemd.jobs("restart", [name])
-    reason = "" if not in_time else answer(service, patience) if service.node else settle(systemd, service)
+    reason = "" if not in_time else answer(systemd, service, patience) if service.node else settle(systemd, service)
     unit = systemd.show([name])[name]
     if not unit.is_up:
         raise RestartError(_units.explain(unit, systemd.journal(unit), in_time))
@@ -122,13 +122,13 @@ def settle(systemd: Systemd, service: Owned) -> str:
     return "" if after["MainPID"] == before["MainPID"] else "it ended and was started again."
 
 
-def answer(worker: Owned, patience: float) -> str:
+def answer(systemd: Systemd, worker: Owned, patience: float) -> str:
     """Wait until the node of C(worker) answers; returns why it does not."""
     (context,) = _context.contexts([worker])
     request = {"do": "inspect", "nodes": {worker.node: worker.queues}, "patience": _PING}
     end = time.monotonic() + patience
     while True:
-        told = _context.ask({context: request}, _PING * 3)[context]
+        told = _context.ask(systemd, {context: request}, _PING * 3)[context]
         busy = (worker.pool or told.get("pool")) == "solo" and "error" not in told
         if told.get("nodes", {}).get(worker.node) or told.get("deaf") or busy:
             return ""

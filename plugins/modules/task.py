@@ -122,12 +122,12 @@ def choose(services: list[Owned], environment: str, unit: str | None) -> Owned:
     raise ValueError(f"'environment': this host has no services of environment {environment!r}; {there}")
 
 
-def send(service: Owned, params: dict[str, Any]) -> dict[str, Any]:
+def send(systemd: Systemd, service: Owned, params: dict[str, Any]) -> dict[str, Any]:
     """Send the task and return its id, state and result. Raises ValueError if it cannot be sent."""
     args, kwargs = json.loads(params["_arguments"] or "[[], {}]")
     (context,) = _context.contexts([service])
     request = {"do": "task", "name": params["name"], "args": args, "kwargs": kwargs, "queue": params["queue"]}
-    answer = _context.ask({context: request}, params["timeout"])[context]
+    answer = _context.ask(systemd, {context: request}, params["timeout"])[context]
     if "error" in answer:
         raise ValueError(f"{context}: {answer['error']}")
     return answer
@@ -161,8 +161,9 @@ def main() -> None:
     )
     params = module.params
     try:
-        services = _owned.find(Systemd(module.run_command, _PATIENCE))
-        answer = send(choose(services, params["environment"], params["unit"]), params)
+        systemd = Systemd(module.run_command, _PATIENCE)
+        services = _owned.find(systemd)
+        answer = send(systemd, choose(services, params["environment"], params["unit"]), params)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
     told = {"id": answer["id"], "state": answer["state"]}

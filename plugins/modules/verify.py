@@ -153,7 +153,7 @@ def verify(systemd: Systemd, wanted: Sequence[Wanted], timeout: float) -> dict[s
     asked = {service.unit: service for service in wanted if service.kind == "worker" and can_answer(seen, service)}
     contexts = _context.contexts([service for service in owned if service.unit.name in asked])
     workers = {context: [asked[service.unit.name] for service in context.services] for context in contexts}
-    answers = _context.ask({context: request(asked, timeout) for context, asked in workers.items()}, timeout)
+    answers = _context.ask(systemd, {context: request(asked, timeout) for context, asked in workers.items()}, timeout)
     for context, answer in answers.items():
         findings += _verify.judge(workers[context], seen, answer)
     return {

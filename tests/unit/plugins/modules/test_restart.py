@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.stalk.celery.plugins.module_utils import _context
 from ansible_collections.stalk.celery.plugins.module_utils._context import Context
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.modules import restart
 
 from .asking import Project
@@ -39,7 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, manager: Manager) -> Callable[..., li
     def answers(**told: Answers) -> list[str]:
         nodes: list[str] = []
 
-        def ask(requests: Mapping[Context, Answers], _timeout: float) -> dict[Context, Answers]:
+        def ask(_systemd: Systemd, requests: Mapping[Context, Answers], _timeout: float) -> dict[Context, Answers]:
             (context,) = requests
             name = context.service.name
             nodes.append(f"{name}, restarts: {restarts(manager)}")
