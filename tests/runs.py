@@ -7,12 +7,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.inventory import Inventory, scenario_inventory
+from tests.work import eventually
 
 ROOT = Path(__file__).parents[1]
 SITE = "playbooks/site.yml"
@@ -28,12 +31,14 @@ def command(
     """Return the command line of a run.
 
     :param options: further options of ansible-playbook.
+    :param playbook: a path in the repository, or the name of a playbook of the collection.
     :param inventory: a changed copy of the scenario's inventory, to be used instead of it.
     :param variables: extra variables; they take the place of those in the inventory.
     """
     directory = inventory.directory if inventory else scenario_inventory()
     extra = ["--extra-vars", json.dumps(variables)] if variables else []
-    return ["ansible-playbook", str(ROOT / playbook), "--inventory", str(directory), *options, *extra]
+    path = str(ROOT / playbook) if playbook.endswith(".yml") else playbook
+    return ["ansible-playbook", path, "--inventory", str(directory), *options, *extra]
 
 
 def converged(*options: str, **named: Any) -> str:
@@ -41,6 +46,17 @@ def converged(*options: str, **named: Any) -> str:
     done = _run(command(*options, **named))
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def interrupted(when: Callable[[], bool], *options: str, **named: Any) -> None:
+    """Run a playbook, and press Ctrl-C ``when`` something is true; for the other arguments see ``command``."""
+    with tempfile.TemporaryFile() as output:
+        run = subprocess.Popen(command(*options, **named), stdout=output, stderr=output)
+        eventually("the moment to interrupt", lambda: when() or run.poll() is not None, 120)
+        run.send_signal(signal.SIGINT)
+        status = run.wait(timeout=60)
+        output.seek(0)
+        assert status != 0, output.read().decode()
 
 
 def refused(*options: str, **named: Any) -> str:
@@ -53,6 +69,12 @@ def refused(*options: str, **named: Any) -> str:
 def changes(output: str) -> dict[str, int]:
     """Return the number of changed tasks of each host, from the recap of a run."""
     return {host: int(count) for host, count in re.findall(r"^(\S+)\s+:.*changed=(\d+)", output, re.MULTILINE)}
+
+
+def nowhere(host: str) -> dict[str, Any]:
+    """Return variables with which Ansible does not reach a host, where all goes on."""
+    address = f"{{{{ 'nowhere' if inventory_hostname == '{host}' else inventory_hostname }}}}"
+    return {"ansible_host": address, "ansible_ssh_retries": 0}
 
 
 def _run(argv: list[str]) -> subprocess.CompletedProcess[str]:

@@ -14,15 +14,15 @@ from tests.fleet import APP, Service, files, on_host, python, service, services,
 from tests.inventory import Inventory
 from tests.load import load
 from tests.releases import Releases
-from tests.runs import changes, converged, refused
+from tests.runs import changes, converged, interrupted, nowhere, refused
 from tests.work import eventually
 
 DEPLOY = "molecule/fleet/prepare.yml"
-VERIFY = "playbooks/verify.yml"
-RESTART = "playbooks/restart.yml"
-ROLLBACK = "playbooks/rollback.yml"
-STATUS = "playbooks/status.yml"
-REMOVE = "playbooks/remove.yml"
+VERIFY = "stalk.celery.verify"
+RESTART = "stalk.celery.restart"
+ROLLBACK = "stalk.celery.rollback"
+STATUS = "stalk.celery.status"
+REMOVE = "stalk.celery.remove"
 EDC = Releases("/home/live/edc", "meta_edc/tasks.py")
 HOSTS = ["app1", "app2", "app3"]
 MIGRATED = "/var/lib/celery-live/migrated"
@@ -124,14 +124,33 @@ def test_a_release_is_rolled_out_under_load(inventory: Inventory) -> None:
     assert processes("app2")["celery-uat-w1.service"] == uat
 
 
+def test_nothing_is_restarted_while_a_host_cannot_be_reached(inventory: Inventory) -> None:
+    """It is named, and all go on with the old code."""
+    EDC.deploy(["app1", "app2"], "3")
+    with untouched("app1", "app2"):
+        output = refused("-l", "live", playbook=RESTART, inventory=inventory, variables=nowhere("app2"))
+    assert "[app2]: UNREACHABLE!" in output
+
+
+def test_a_restart_that_is_interrupted_is_finished_by_the_next(inventory: Inventory) -> None:
+    """Ctrl-C after the first service: the next run brings all of them to the new code."""
+    before = [processes(host) for host in HOSTS]
+    interrupted(
+        lambda: [processes(host) for host in HOSTS] != before, "-l", "live", playbook=RESTART, inventory=inventory
+    )
+    converged("-l", "live", playbook=RESTART, inventory=inventory)
+    assert releases(["app1", "app2"]) == {"app1": "3", "app2": "3"}
+    converged("-l", "live", playbook=VERIFY, inventory=inventory)
+
+
 def test_a_host_that_is_added_to_the_group_is_at_work(inventory: Inventory) -> None:
     """One more line and a run for this host, and the others notice nothing."""
     inventory.add_host("live", "app3")
     converged("-l", "app3", playbook=DEPLOY, inventory=inventory)
-    EDC.deploy(["app3"], "2")
+    EDC.deploy(["app3"], "3")
     with untouched("app1", "app2"):
         converged("-l", "app3", inventory=inventory)
-    assert releases(HOSTS) == dict.fromkeys(HOSTS, "2")
+    assert releases(HOSTS) == dict.fromkeys(HOSTS, "3")
 
 
 def test_beat_moves_and_no_tick_is_doubled(inventory: Inventory) -> None:
@@ -147,6 +166,24 @@ def test_beat_moves_and_no_tick_is_doubled(inventory: Inventory) -> None:
     assert len(set(senders)) == len(senders)
 
 
+def test_several_hosts_have_beat_where_it_takes_a_lock(inventory: Inventory, tmp_path: Path) -> None:
+    """One of them schedules. When it stops another one takes over, and no tick is doubled."""
+    locking = Inventory(tmp_path, inventory.directory)
+    change(locking, beat={"hosts": HOSTS, "scheduler": "redbeat.RedBeatScheduler", "max_interval": 2})
+    began = len(tick_senders(worker()))
+    converged("-l", "live", inventory=locking)
+    converged("-l", "live", playbook=VERIFY, inventory=locking)
+    assert beats() == HOSTS
+    for _number in HOSTS[1:]:
+        seen = len(tick_senders(worker()))
+        eventually("ticks", lambda seen=seen: len(tick_senders(worker())) > seen + 3, 30)
+        host = tick_senders(worker())[-1].partition("@")[2]
+        on_host(host, "systemctl", "stop", "celery-live-beat")
+    converged("-l", "live", inventory=inventory)
+    senders = [sender for sender, _ticks in groupby(tick_senders(worker())[began:])]
+    assert len(set(senders)) == len(senders)
+
+
 def test_a_migration_that_fails_restarts_nothing(inventory: Inventory, tmp_path: Path) -> None:
     """The old code goes on with the old tables."""
     failing = Inventory(tmp_path, inventory.directory)
@@ -157,25 +194,25 @@ def test_a_migration_that_fails_restarts_nothing(inventory: Inventory, tmp_path:
 
 def test_a_release_that_cannot_be_imported_restarts_nothing(inventory: Inventory) -> None:
     """It is tried on all hosts before the first service is restarted, and taken back."""
-    EDC.deploy(HOSTS, "3", NOT_IMPORTABLE)
+    EDC.deploy(HOSTS, "4", NOT_IMPORTABLE)
     before = [processes(host) for host in HOSTS]
     assert "no_such_module" in refused("-l", "live", playbook=RESTART, inventory=inventory)
     assert [processes(host) for host in HOSTS] == before
     converged("-l", "live", playbook=ROLLBACK, inventory=inventory)
-    assert {EDC.current(host) for host in HOSTS} == {"2"}
+    assert {EDC.current(host) for host in HOSTS} == {"3"}
 
 
 def test_a_release_that_does_not_start_stops_at_the_first_service_and_is_rolled_back(inventory: Inventory) -> None:
     """The message says what still runs the old code; a rollback brings all of it back."""
-    EDC.deploy(HOSTS, "4", NEVER_READY)
+    EDC.deploy(HOSTS, "5", NEVER_READY)
     before = {host: processes(host) for host in HOSTS}
     output = refused("-l", "live", playbook=RESTART, inventory=inventory)
     assert "app3" in output.partition("old code")[2]
     changed = {(host, unit) for host in HOSTS for unit, found in processes(host).items() if found != before[host][unit]}
     assert len(changed) == 1
     converged("-l", "live", playbook=ROLLBACK, inventory=inventory)
-    assert {EDC.current(host) for host in HOSTS} == {"2"}
-    assert releases(HOSTS) == dict.fromkeys(HOSTS, "2")
+    assert {EDC.current(host) for host in HOSTS} == {"3"}
+    assert releases(HOSTS) == dict.fromkeys(HOSTS, "3")
 
 
 def test_a_change_of_the_configuration_is_rolled_back(inventory: Inventory, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 from tests.browser import Measured, measured
 from tests.fleet import services
 from tests.inventory import Inventory
-from tests.runs import changes, converged
+from tests.runs import changes, converged, nowhere
 
 HOSTS = ["app1", "app2", "app3"]
+STATUS = "stalk.celery.status"
 SECRET = "only-for-the-tests"
 PHONE, DESKTOP = 390, 1440
 
@@ -27,7 +28,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_service_is_shown_and_nothing_changes(inventory: Inventory, page: Path) -> None:
     """The process that systemd knows is in the table and on the page, and no password."""
     variables = {"celery_service_page": str(page)}
-    table = converged(playbook="playbooks/status.yml", inventory=inventory, variables=variables)
+    table = converged(playbook=STATUS, inventory=inventory, variables=variables)
     pids = {str(found.pid) for host in HOSTS for found in services(host) if found.pid}
     assert pids
     for shown in (table, page.read_text(encoding="utf-8")):
@@ -38,9 +39,7 @@ def test_every_service_is_shown_and_nothing_changes(inventory: Inventory, page: 
 
 def test_a_host_that_cannot_be_reached_holds_up_nothing(inventory: Inventory) -> None:
     """It is a row like any other."""
-    nowhere = "{{ 'nowhere' if inventory_hostname == 'app1' else inventory_hostname }}"
-    variables = {"ansible_host": nowhere, "ansible_ssh_retries": 0}
-    table = converged(playbook="playbooks/status.yml", inventory=inventory, variables=variables)
+    table = converged(playbook=STATUS, inventory=inventory, variables=nowhere("app1"))
     assert "UNREACHABLE" in table
     assert "  app1: cannot be reached: " in table
 

@@ -13,7 +13,8 @@ def settings(*apps: str) -> dict[str, Any]:
     """Return the settings, with further apps of the environment."""
     broker = os.environ["CELERY_BROKER_URL"]
     # The Redis user of an environment is allowed only keys that begin with its name, see deploy.yml.
-    prefix = {"global_keyprefix": f"{urlsplit(broker).username}:"}
+    user = urlsplit(broker).username
+    prefix = {"global_keyprefix": f"{user}:"}
     return {
         "SECRET_KEY": os.environ.get("DJANGO_SECRET_KEY", "only for tests"),
         "INSTALLED_APPS": ["meta_edc", *apps],
@@ -23,5 +24,7 @@ def settings(*apps: str) -> dict[str, Any]:
         "CELERY_BROKER_TRANSPORT_OPTIONS": prefix,
         "CELERY_RESULT_BACKEND": os.environ["CELERY_RESULT_BACKEND"],
         "CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS": prefix,
+        "CELERY_REDBEAT_KEY_PREFIX": f"{user}:redbeat:",
+        "CELERY_REDBEAT_LOCK_TIMEOUT": 10,
         "CELERY_BEAT_SCHEDULE": {"tick": {"task": "meta_edc.tasks.tick", "schedule": 1.0}},
     }
