@@ -11,7 +11,8 @@ from tests.work import Work, assert_each_done_once, eventually, run_tasks, send_
 
 HOSTS = ("app1", "app2")
 RESTARTS = 5
-# How many tasks, of how many seconds. A green pool finishes at each stop what it has prefetched, 16 tasks; solo runs one at a time.
+# How many tasks, of how many seconds. A green pool finishes at each stop the 16 tasks that it has prefetched; solo runs
+# one at a time.
 TASKS = {"gevent": (160, 0.7), "eventlet": (160, 0.7), "prefork": (100, 0.7), "threads": (100, 0.7), "solo": (100, 0.3)}
 RESTART = """
 import json, subprocess, sys, time
