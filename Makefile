@@ -37,7 +37,7 @@ check: tools ## lint, types, unit tests, sanity: all that needs no hosts
 	@$(PYTHON) -m tests.check
 
 .PHONY: test
-test: tools ## everything: check, all Molecule scenarios, the same with ansible-core 2.21
+test: tools ## everything: check, all Molecule scenarios; with ansible-core 2.19 and 2.21
 	@$(PYTHON) -m tests.check all
 
 .PHONY: molecule
