@@ -95,8 +95,8 @@ class Systemd:
         return code != LATE
 
     def journal(self, unit: Unit) -> str:
-        """The last lines of the journal about the latest start of C(unit)."""
-        invocation = unit["InvocationID"]
+        """The last lines of the journal about the latest start of C(unit), and of earlier ones if it starts again."""
+        invocation = unit["InvocationID"] if unit["ActiveState"] != "activating" else ""
         this_start = (
             [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"INVOCATION_ID={invocation}"]
             if invocation
