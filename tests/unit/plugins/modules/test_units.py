@@ -206,9 +206,9 @@ def test_the_message_of_a_failure_has_state_cause_and_journal(run: Run, manager:
     assert manager.units[W1]["ActiveState"] == "active"
 
 
-def test_the_journal_is_asked_for_this_start_only(run: Run, manager: Manager) -> None:
-    manager.add(W1, breaks=BROKEN)
-    manager.add(W2, breaks={**BROKEN, "InvocationID": ""})
+def test_the_journal_is_asked_for_this_start_and_earlier_ones_if_it_starts_again(run: Run, manager: Manager) -> None:
+    manager.add(W1, breaks={**BROKEN, "ActiveState": "failed"})
+    manager.add(W2, breaks={**BROKEN, "ActiveState": "activating"})
     run("units", units=wanted(W1, W2))
     asked = manager.asked
     assert any("--lines=30 _SYSTEMD_INVOCATION_ID=cafe + INVOCATION_ID=cafe" in line for line in asked)
