@@ -20,7 +20,7 @@ LOGS = ROOT / ".cache" / "logs"
 VENV = ROOT / ".venv"
 VENV_221 = ROOT / ".venv-2.21"
 LANES = 2  # three at a time take two processors as long, and tests get impatient
-SLOWEST = ("changes", "fleet", "reliability")
+SLOWEST = ("fleet", "reliability", "changes", "default", "limit")
 WITH_221 = ("broker", "fleet", "limit")  # the other scenarios have the oldest ansible-core that is supported
 
 
