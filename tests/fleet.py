@@ -70,7 +70,7 @@ def on_host(host: str, *command: str, user: str = "root", stdin: str = "") -> st
     """Return what a command prints on a host; an exit status other than 0 raises AssertionError."""
     done = subprocess.run(
         ["podman", "exec", "--interactive", "--user", user, host, *command],
-        input=stdin, capture_output=True, text=True, check=False,
+        input=stdin, capture_output=True, text=True, errors="backslashreplace", check=False,
     )
     if done.returncode != 0:
         said = done.stdout + done.stderr
@@ -202,10 +202,12 @@ def denied(host: str, *command: str, user: str) -> bool:
 def files(host: str) -> str:
     """Return all files of a host where configuration and data live: path, owner, mode, size and time of change.
 
-    Of the state of services only path, owner and mode: beat writes its schedule whenever it likes.
+    Of the state of services only path, owner and mode: beat writes its schedule whenever it likes. Of installed packages
+    only their directory.
     """
     shape = "%p %u:%g %m %s %T@\n"
     roots = ("/etc", "/home", "/opt", "/srv", "/usr/lib/systemd", "/usr/local", "/var/lib")
-    found = sorted(on_host(host, "find", *roots, "-printf", shape).splitlines())
+    packages = ("(", "-name", "site-packages", "-o", "-path", "/var/lib/dpkg/info", ")", "-prune")
+    found = sorted(on_host(host, "find", *roots, "-printf", shape, *packages).splitlines())
     lasting = [line for line in found if not re.match("/var/lib/celery[^ ]*/", line)]
     return "\n".join(re.sub("^(/var/lib/celery.*) [^ ]+ [^ ]+$", r"\1", line) for line in lasting)

@@ -38,7 +38,7 @@ def eventually(what: str, look: Callable[[], bool], seconds: float) -> None:
     until = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.3)
+        time.sleep(0.5)
 
 
 @dataclass
