@@ -33,7 +33,7 @@ shell: tools ## a shell on a host of the demo: make shell HOST=app2
 	@$(HOSTS) exec demo -- podman exec -it $(HOST) bash
 
 .PHONY: check
-check: tools ## lint, types, unit tests, sanity: all that needs no hosts
+check: tools ## lint, types, sanity and quick unit tests: all that needs no hosts
 	@$(PYTHON) -m tests.check
 
 .PHONY: test

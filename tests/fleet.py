@@ -202,8 +202,8 @@ def denied(host: str, *command: str, user: str) -> bool:
 def files(host: str) -> str:
     """Return all files of a host where configuration and data live: path, owner, mode, size and time of change.
 
-    Of the state of services only path, owner and mode: beat writes its schedule whenever it likes. Of installed packages
-    only their directory.
+    Of the state of services only path, owner and mode: beat writes its schedule whenever it likes. Of installed
+    packages only their directory.
     """
     shape = "%p %u:%g %m %s %T@\n"
     roots = ("/etc", "/home", "/opt", "/srv", "/usr/lib/systemd", "/usr/local", "/var/lib")

@@ -19,6 +19,7 @@ import pytest
 from .asking import Project
 from .conftest import Manager, Run
 
+pytestmark = pytest.mark.processes
 HOST = os.uname().nodename
 
 

@@ -20,6 +20,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import _disk
 from .asking import Project
 from .conftest import Manager, Run
 
+pytestmark = pytest.mark.processes
 QUEUES = ["a", "b"]
 
 

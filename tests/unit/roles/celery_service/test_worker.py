@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.stalk.celery.tests.unit.roles.celery_service.conftest import Start
 from ansible_collections.stalk.celery.tests.unit.roles.celery_service.systemd import TIMEOUT
 
+pytestmark = pytest.mark.processes
 WORKER = ("worker", "--concurrency=1", "--without-gossip", "--without-mingle", "--without-heartbeat")
 BROKER = "sample://user:**@broker.example//"
 
