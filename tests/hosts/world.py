@@ -129,6 +129,8 @@ def _mount(*arguments: str) -> None:
 
 def _clear(name: str) -> None:
     subprocess.run(["podman", "rm", "--all", "--force", "--time=0"], capture_output=True, check=False)
+    # Podman may have left its storage mounted; there is nothing to unmount in a world that could not be furnished.
+    subprocess.run(["umount", "--recursive", "--lazy", "/var/lib/containers"], capture_output=True, check=False)
     _remove(name)
 
 
