@@ -166,10 +166,11 @@ def parsed(text: str) -> dict[str, str]:
 
 
 def node_name(written: str, host: str) -> str:
-    """What Celery makes of the placeholders in a node name on C(host)."""
+    """What Celery makes of a node name on C(host): see celery.utils.nodenames."""
+    complete = written if "@" in written or not written else f"celery@{written}"
     name, _dot, domain = host.partition(".")
     values = {"h": host, "n": name, "d": domain, "%": "%"}
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], written)
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], complete)
 
 
 def option(text: str, long: str, short: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.fleet import environ, on_host, owners, service, wait_for_new_process
 from tests.pages import page
+from tests.runs import converged
 
 FLOWER = "http://127.0.0.1:5555"
 CREDENTIALS = "flower:only-for-the-example-flower"
@@ -96,3 +97,9 @@ def test_the_management_page_knows_the_queues() -> None:
     assert (status, {"celery", "customers", "feeds"} <= {queue["name"] for queue in json.loads(text)}) == (200, True)
     assert page("rabbit1", url, "guest:guest")[0] == 401
     assert re.fullmatch(r"[\w-]{43,}", password)
+
+
+def test_the_playbooks_know_the_nodes_by_the_names_that_celery_gives_them() -> None:
+    """Without an @ a name is completed: customers.%h is celery@customers.app1."""
+    converged("-l", "production", playbook="playbooks/restart.yml")
+    assert "No problem with celery-production-customers.service" in converged(playbook="playbooks/verify.yml")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.stalk.celery.plugins.module_utils import _disk
+from ansible_collections.stalk.celery.plugins.module_utils._owned import node_name
+from celery.utils.nodenames import default_nodename, host_format
 
 from .conftest import Manager, Run
 
@@ -129,6 +131,11 @@ def test_since_when_it_is_in_its_state(run: Run, host: Host, state: str, event: 
     host.worker(ActiveState=state, **{f"{event}TimestampMonotonic": str(monotonic(20))})
     age = datetime.now(UTC) - datetime.fromisoformat(services(run)[0]["since"])
     assert 18 < age.total_seconds() < 50
+
+
+@pytest.mark.parametrize("written", ["w1@%h", "w1@host.example", "customers.%h", "customers", "%n@%d", "w%%@%h"])
+def test_the_node_is_named_as_celery_names_it(written: str) -> None:
+    assert node_name(written, "app1.example") == host_format(default_nodename(written), "app1.example")
 
 
 def test_files_of_others_are_not_services(run: Run, host: Host) -> None:
