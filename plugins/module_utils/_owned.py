@@ -36,6 +36,7 @@ PROPERTIES = (
     "WorkingDirectory",
 )
 
+# As systemctl prints EnvironmentFiles=; whether systemd ignores that a file is missing does not matter here.
 _ENVIRONMENT_FILE = re.compile(r"(?m)^(?P<path>.*) \(ignore_errors=(?:yes|no)\)$")
 _LOOSE_ENTRY = re.compile(r"(?m)^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$")
 _PLACEHOLDER = re.compile(r"%([%hnd])")
