@@ -103,8 +103,10 @@ def restart(systemd: Systemd, service: Owned, patience: float) -> None:
     """Restart C(service) and wait until it works. Raises RestartError if it does not."""
     name = service.unit.name
     in_time = systemd.jobs("restart", [name])
-    reason = "" if not in_time else answer(systemd, service, patience) if service.node else settle(systemd, service)
-    unit = systemd.show([name])[name]
+    unit, reason = systemd.show([name])[name], ""
+    if in_time and unit.is_up:
+        reason = answer(systemd, service, patience) if service.node else settle(systemd, service)
+        unit = systemd.show([name])[name]
     if not unit.is_up:
         raise RestartError(_units.explain(unit, systemd.journal(unit), in_time))
     if reason:

@@ -73,11 +73,12 @@ def test_it_ends_at_the_first_that_does_not_come_back(
 ) -> None:
     units = [project.service(manager, name) for name in ("w1", "w2", "w3")]
     manager.running(units[1], **project.properties(project.directory / "w2.conf"), breaks=BROKEN)
-    asked()
+    nodes = asked()
     result = run("restart", units=units)
     assert f"{units[1]} is not up: activating (auto-restart)" in result["msg"]
     assert (result["restarted"], result["failed_unit"], result["remaining"]) == ([units[0]], units[1], [units[2]])
     assert f"restart {units[2]}" not in manager.calls
+    assert nodes == ["w1, restarts: 1"] * 2
 
 
 @pytest.mark.parametrize(
