@@ -154,7 +154,7 @@ def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None
         os.unlink(temporary)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
             file.write(content)
             _adjust(file.fileno(), wanted)
             file.flush()
@@ -164,6 +164,16 @@ def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Say C(path) in an OSError that does not name a file, as those of write(2) and fsync(2)."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or path
         raise
 
 

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from typing import Callable, Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _trial
+from ansible_collections.stalk.celery.plugins.module_utils import _disk, _trial
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial
 
@@ -64,7 +64,8 @@ def _put_up(trial: Trial, script: str) -> None:
 
 
 def _create(path: str, content: bytes, mode: int) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with _disk.naming(path), open(os.open(path, flags, 0o600), "wb") as file:
         os.fchmod(file.fileno(), mode)
         file.write(content)
 

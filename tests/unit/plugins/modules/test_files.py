@@ -322,7 +322,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    assert "No space left on device" in run("files", files=[file("a")])["msg"]
+    assert run("files", files=[file("a")])["msg"] == f"[Errno 28] No space left on device: '{etc / 'a'}'"
     assert (etc / "a").read_text() == f"{MARK}old\n"
     assert [path.name for path in etc.iterdir()] == ["a"]
 
