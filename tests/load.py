@@ -44,7 +44,7 @@ class Load:
 
     def recorded(self, event: str) -> list[tuple[int, float]]:
         """Return number and time of each task that has ``begun`` or is ``done``."""
-        command = f"test ! -e {self.record} || grep ^{event} {self.record}"
+        command = f"test ! -e {self.record} || sed -n /^{event}/p {self.record}"
         lines = [line for host in self.hosts for line in on_host(host, "sh", "-c", command).splitlines()]
         return [(int(number), float(moment)) for _event, number, moment, *_rest in map(str.split, lines)]
 
