@@ -4,14 +4,17 @@
 """Runs with ``--limit``, and workers and hosts that come and go. The tests build on each other, in their order."""
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
-from tests.fleet import Service, environ, files, on_host, queues, services, whoami_of
+from tests.fleet import Service, environ, files, on_host, queues, services, tick_senders, whoami_of
 from tests.inventory import Inventory
-from tests.runs import DEPLOY, changes, converged
+from tests.runs import DEPLOY, changes, converged, interrupted, refused
+from tests.work import Work, eventually, send
 
+REMOVE = "stalk.celery.remove"
 FOREIGN = "/etc/systemd/system/celery-live-mine.service"
 FOREIGN_UNIT = "[Service]\nExecStart=/usr/bin/sleep infinity\n"
 
@@ -35,6 +38,11 @@ def files_of(host: str, environment: str) -> list[str]:
 def service(host: str, unit: str) -> Service:
     """Return one service, which must exist."""
     return next(found for found in services(host) if found.unit == f"{unit}.service")
+
+
+def beats() -> list[str]:
+    """Return the hosts on which beat of live runs."""
+    return [host for host in ("app1", "app2") if running(host, "live").get("celery-live-beat.service", (0, 0))[0]]
 
 
 def set_mark(inventory: Inventory, environment: str, mark: str) -> None:
@@ -149,6 +157,73 @@ def test_a_host_that_is_added_to_the_group_works_its_queues(inventory: Inventory
     assert {node: report["user"] for node, report in reports.items()} == {"w1@app1": "live", "w1@app2": "live"}
 
 
+def test_a_beat_that_moves_is_at_most_at_one_place_if_the_run_fails_or_dies(
+    inventory: Inventory, tmp_path: Path
+) -> None:
+    """It stays where it is if that host cannot be asked, and is nowhere if it was stopped there, until the next run."""
+    senders = service("app1", "celery-live-w1")
+    began = len(tick_senders(senders))
+    content = inventory.environment("live")
+    content["beat"] = {"host": "app2"}
+    inventory.write("live", content)
+    lost = Inventory(tmp_path, inventory.directory)
+    lost.lose("app1")
+    output = refused("-l", "app2", inventory=lost)
+    assert "app1 cannot be asked whether beat runs there" in output
+    assert beats() == ["app1"]
+    interrupted(lambda: beats() == [], "-l", "app2", inventory=inventory)
+    assert beats() in ([], ["app2"])
+    converged("-l", "app2", inventory=inventory)
+    assert beats() == ["app2"]
+    eventually("a tick of app2", lambda: tick_senders(senders)[-1].endswith("@app2"), 20)
+    hosts = [sender.partition("@")[2] for sender, _ticks in groupby(tick_senders(senders)[began:])]
+    assert hosts == ["app1", "app2"]
+
+
 def test_after_all_this_a_run_changes_nothing(inventory: Inventory) -> None:
     """Every step left the hosts as the inventory wants them."""
     assert set(changes(converged(inventory=inventory)).values()) == {0}
+
+
+def test_an_environment_leaves_a_host_when_its_task_is_done(inventory: Inventory) -> None:
+    """Nobody else consumes the queue. State and user stay; the other host and the other environment notice nothing."""
+    on_host("app2", "celery-uat", "control", "--destination=w1@app2", "add_consumer", "app2")
+    work = Work(service("app2", "celery-uat-w1"), named_queue="app2")
+    before = files("app1"), running("app1", "uat"), running("app2", "live")
+    send([work], 1, seconds=20)
+    work.wait("begun", 10)
+    converged("-l", "app2", playbook=REMOVE, inventory=inventory, variables={"celery_service_remove": ["uat"]})
+    assert running("app2", "uat") == {}
+    work.assert_each_done_once()
+    assert "celery-uat" not in on_host("app2", "ls", "/etc/systemd/system", "/etc/conf.d", "/usr/local/lib")
+    assert (files("app1"), running("app1", "uat"), running("app2", "live")) == before
+    on_host("app2", "id", "uat")
+
+
+def test_an_environment_that_has_tasks_is_removed_by_force_and_loses_none(inventory: Inventory) -> None:
+    """What runs is finished; what waits is done when the environment is there again."""
+    work = Work(service("app1", "celery-uat-w1"), named_queue="celery")
+    send([work], 10, seconds=3)
+    before = files("app1"), running("app1", "uat"), running("app1", "live")
+    assert "celery_service_force" in refused("-l", "uat", playbook=REMOVE, inventory=inventory)
+    assert (files("app1"), running("app1", "uat"), running("app1", "live")) == before
+    converged("-l", "uat", playbook=REMOVE, inventory=inventory, variables={"celery_service_force": True})
+    assert (running("app1", "uat"), running("app1", "live")) == ({}, before[2])
+    assert 0 < len(work.recorded("done")) < work.sent
+    converged("-l", "uat:&app1", inventory=inventory)
+    work.wait("done", 40)
+    work.assert_each_done_once()
+
+
+def test_a_purge_leaves_nothing_of_an_environment_but_the_code(inventory: Inventory) -> None:
+    """Logs, state and user go as well, where its services run and where they were removed before."""
+    before = running("app1", "live"), running("app2", "live"), files_of("app1", "live"), files_of("app2", "live")
+    variables = {"celery_service_purge": True, "celery_service_force": True}  # beat may have sent a tick just now
+    converged("-l", "uat", playbook=REMOVE, inventory=inventory, variables=variables)
+    after = running("app1", "live"), running("app2", "live"), files_of("app1", "live"), files_of("app2", "live")
+    assert after == before
+    for host in ("app1", "app2"):
+        assert running(host, "uat") == {}
+        assert "celery-uat" not in files(host)
+        assert "uat:" not in on_host(host, "cat", "/etc/passwd", "/etc/group")
+        on_host(host, "test", "-d", "/home/uat/edc")
