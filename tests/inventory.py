@@ -42,6 +42,12 @@ class Inventory:
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(f"[{group}]\n{host}\n", f"[{group}]\n"), encoding="utf-8")
 
+    def lose(self, host: str) -> None:
+        """Give a host an address at which Ansible does not reach it; all goes on there."""
+        path = self.directory / "host_vars" / f"{host}.yml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("ansible_host: nowhere\nansible_ssh_retries: 0\n", encoding="utf-8")
+
     def _path(self, name: str) -> Path:
         return self.directory / "group_vars" / f"{name}.yml"
 

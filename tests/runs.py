@@ -71,12 +71,6 @@ def changes(output: str) -> dict[str, int]:
     return {host: int(count) for host, count in re.findall(r"^(\S+)\s+:.*changed=(\d+)", output, re.MULTILINE)}
 
 
-def nowhere(host: str) -> dict[str, Any]:
-    """Return variables with which Ansible does not reach a host, where all goes on."""
-    address = f"{{{{ 'nowhere' if inventory_hostname == '{host}' else inventory_hostname }}}}"
-    return {"ansible_host": address, "ansible_ssh_retries": 0}
-
-
 def _run(argv: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0"}
     return subprocess.run(

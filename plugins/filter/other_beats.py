@@ -10,20 +10,21 @@ short_description: Where beat has to be stopped before it may start on a host
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Of two beats of an environment each would send every task. So before one starts, it is stopped on every other host
-    of the inventory, but for those that the environment names as hosts of beat too.
-  - Returns nothing where all beats of the host run already.
+  - Of two beats of an environment each would send every task. So before one starts, those on all hosts of the inventory
+    are stopped, but for those that take the same lock.
+  - One that runs on the host itself is stopped too if it is to be another, since others may run beside it - one of
+    several hosts that is to be the only one, or the reverse.
+  - Names no host where all beats of this one run already as what they are to be.
 extends_documentation_fragment:
   - stalk.celery.inventory.groups
-  - stalk.celery.inventory.host
 options:
   _input:
     description: The services of the host, as P(stalk.celery.services#filter) returns them.
     type: list
     elements: dict
     required: true
-  running:
-    description: The units of the host that run, as M(stalk.celery.preflight) returns them.
+  settled:
+    description: The units of the host that run as what they are to be, as M(stalk.celery.preflight) returns them.
     type: list
     elements: str
     required: true
@@ -31,18 +32,17 @@ options:
 
 EXAMPLES = r"""
 ---
-others: "{{ services | stalk.celery.other_beats(preflight.running, groups, inventory_hostname) }}"
-# others: [{host: app2, owners: [live/beat/], environments: [live]}]
+others: "{{ services | stalk.celery.other_beats(preflight.settled, groups) }}"
+# others: {hosts: [app1, app2, db1], members: [app1, app2], owners: [live/beat/], keep: [live/beat/beat/app1]}
 """
 
 RETURN = r"""
 _value:
   description:
-    - For each host its name as C(host) and as C(owners) what the markers of the beats begin with, for
+    - The C(hosts) to be asked, and as C(members) those of them that are in a group of the environments.
+    - As C(owners) what the markers of the beats begin with, and as C(keep) the markers of those that may go on, for
       M(stalk.celery.files).
-    - As C(environments) those of them whose groups the host is in.
-  type: list
-  elements: dict
+  type: dict
 """
 
 from collections.abc import Callable

@@ -151,9 +151,10 @@ class Return:
         return bool(self.plan.changed or self.strays or self.links or self.restart or self.start)
 
     @property
-    def beats(self) -> list[str]:
-        """Those of the units to start that are beat."""
-        return [unit for unit in map(_beat, self.generation.files) if unit in self.start]
+    def beats(self) -> dict[str, str]:
+        """Those of the units to start, or to run with another marker, that are beat, and their markers."""
+        starting = {*self.start, *(_files.renamed(self.generation.files, self.found) & {*self.restart})}
+        return {unit: marker for unit, marker in map(_beat, self.generation.files) if unit in starting}
 
     @property
     def changed_files(self) -> list[str]:
@@ -201,10 +202,11 @@ def way_back(generation: Generation, now: Present) -> Return:
     )
 
 
-def _beat(file: File) -> str:
-    """The unit of beat that C(file) is, empty for any other file."""
-    is_beat = "/beat/" in (_files.marker(file.content) or "") and file.path.endswith(".service")
-    return os.path.basename(file.path) if is_beat else ""
+def _beat(file: File) -> tuple[str, str]:
+    """The unit of beat that C(file) is, empty for any other file, and its marker."""
+    marker = _files.marker(file.content) or ""
+    is_beat = "/beat/" in marker and file.path.endswith(".service")
+    return os.path.basename(file.path) if is_beat else "", marker
 
 
 def problems(way: Return) -> list[str]:

@@ -14,7 +14,7 @@ import os
 import pwd
 import stat
 import time
-from typing import Callable, Iterable, Iterator
+from typing import Callable, Container, Iterable, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils._files import (
@@ -214,14 +214,20 @@ def forget(units: Iterable[str]) -> None:
             os.unlink(os.path.join(STAMPS, unit))
 
 
-def strays(directories: Iterable[str], owners: Iterable[str], wanted: set[str]) -> list[str]:
-    """Regular files directly in C(directories) that one of C(owners) wrote and that are not C(wanted)."""
+def strays(
+    directories: Iterable[str], owners: Iterable[str], wanted: Container[str], keep: Container[str] = ()
+) -> list[str]:
+    """Regular files directly in C(directories) that C(owners) wrote, but not at paths that are C(wanted).
+
+    Nor with markers that are to C(keep).
+    """
     prefixes = list(owners)
     return sorted(
         entry.path
         for directory in sorted(set(directories))
         for entry in _entries(directory)
-        if entry.is_file(follow_symlinks=False) and is_stray(entry.path, _head(entry.path), prefixes, wanted)
+        if entry.is_file(follow_symlinks=False) and entry.path not in wanted
+        if is_stray(_head(entry.path), prefixes, keep)
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Dict, Iterable, Mapping, Union
+from typing import Container, Dict, Iterable, Mapping, Union
 
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import changed_names
 
@@ -20,7 +20,10 @@ _MARKER_LINES = 3
 
 
 def marker(content: bytes) -> str | None:
-    """The C(<environment>/<kind>/<name>) in the first three lines of a file, or None for a file of somebody else's."""
+    """The C(<environment>/<kind>/<name>) in the first three lines of a file, or None for a file of somebody else's.
+
+    That of beat ends with what only beats that may run at the same time have in common.
+    """
     for line in content.split(b"\n", _MARKER_LINES)[:_MARKER_LINES]:
         found = _MARKER.search(line)
         if found:
@@ -114,6 +117,15 @@ def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
     return Plan(tuple(sorted(make, key=_path)), tuple(adjust), tuple(write))
 
 
+def renamed(files: Iterable[File], found: Mapping[str, Found]) -> set[str]:
+    """The units of those of C(files) that were C(found) with another marker than they are to have."""
+    return {
+        file.unit
+        for file in files
+        if file.unit and file.path in found and marker(found[file.path].content) != marker(file.content)
+    }
+
+
 def _path(item: Wanted) -> str:
     return item.path
 
@@ -197,7 +209,7 @@ def diff(path: str, before: str, after: str) -> Diff:
     return {"before_header": path, "after_header": path, "before": before, "after": after}
 
 
-def is_stray(path: str, content: bytes, owners: Iterable[str], wanted: Iterable[str]) -> bool:
-    """True for a file that one of C(owners) (marker prefixes) wrote and that is not C(wanted) any more."""
+def is_stray(content: bytes, owners: Iterable[str], keep: Container[str] = ()) -> bool:
+    """True for a file that one of C(owners) (marker prefixes) wrote, but not with a marker that is to C(keep)."""
     name = marker(content)
-    return name is not None and path not in wanted and name.startswith(tuple(owners))
+    return name is not None and name not in keep and name.startswith(tuple(owners))

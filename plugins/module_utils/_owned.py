@@ -134,8 +134,8 @@ def find(systemd: Systemd) -> list[Owned]:
     for path in sorted(glob.glob(os.path.join(_systemctl.UNIT_DIRECTORIES[0], "*.service"))):
         found = _disk.look(path)
         parts = (marker(found.content) or "").split("/") if found is not None else []
-        if len(parts) == len(("environment", "kind", "name")) and parts[1] in KINDS:
-            names[os.path.basename(path)] = parts
+        if len(parts) >= len(("environment", "kind", "name")) and parts[1] in KINDS:
+            names[os.path.basename(path)] = parts[:3]
     if names and os.geteuid() != 0:
         raise ValueError("The services of a host can only be read by root: set 'become: true'.")
     units = systemd.show(list(names), PROPERTIES)

@@ -61,6 +61,11 @@ options:
     type: list
     elements: str
     default: []
+  keep:
+    description: Whole markers that a file may carry without being a stray, for example V(live/beat/beat/app1).
+    type: list
+    elements: str
+    default: []
   search:
     description: Where to look for strays, beside the directories of all O(files). Subdirectories are not searched.
     type: list
@@ -152,7 +157,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "changed_files": changes.changed_files,
         "restart": changes.restart,
         "strays": _disk.strays(
-            [*module.params["search"], *map(os.path.dirname, paths)], module.params["owners"], paths
+            [*module.params["search"], *map(os.path.dirname, paths)],
+            module.params["owners"],
+            paths,
+            module.params["keep"],
         ),
         "diff": _files.diffs(changes, found),
     }
@@ -165,6 +173,7 @@ def main() -> None:
             "_texts": _arguments.TEXTS,
             "directories": _arguments.DIRECTORIES,
             "owners": {"type": "list", "elements": "str", "default": []},
+            "keep": {"type": "list", "elements": "str", "default": []},
             "search": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

@@ -132,11 +132,13 @@ strays:
   elements: str
   sample: [/etc/systemd/system/celery-live-w2.service]
 beats:
-  description: Units of beat that are to run and do not. There must be none of these environments on any other host.
+  description:
+    - Units of beat that are to run and do not, or that run with another marker than the C(owner) that they are to have.
+      There must be none of these environments on any host, but for those with the same.
   returned: O(state=restored)
   type: list
   elements: dict
-  sample: [{environment: live, unit: celery-live-beat.service}]
+  sample: [{environment: live, unit: celery-live-beat.service, owner: live/beat/beat/app1}]
 units:
   description: The units of that time and their states, as O(stalk.celery.units#module:units) takes them.
   returned: O(state=restored)
@@ -234,7 +236,11 @@ class Generations:
             "restart": [unit for way in ways.values() for unit in way.restart],
             "strays": [path for way in ways.values() for path in way.strays],
             "units": [unit for way in ways.values() for unit in way.units],
-            "beats": [{"environment": name, "unit": unit} for name, way in ways.items() for unit in way.beats],
+            "beats": [
+                {"environment": name, "unit": unit, "owner": marker}
+                for name, way in ways.items()
+                for unit, marker in way.beats.items()
+            ],
             "diff": [diff for way in ways.values() for diff in way.diffs],
         }
         if not self._module.check_mode:

@@ -145,6 +145,13 @@ running:
   type: list
   elements: str
   sample: [celery-live-w1.service]
+settled:
+  description:
+    - Those of RV(running) whose files have the markers that they are to have. A beat among them has no other beside it.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
 tried:
   description: Units that were run for a trial.
   returned: success
@@ -181,7 +188,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     systemd = Systemd(module.run_command, _PATIENCE)
     problems = host_problems(systemd)
     if problems:
-        return {"problems": problems, "changing": [], "running": [], "tried": []}
+        return {"problems": problems, "changing": [], "running": [], "settled": [], "tried": []}
     running = [unit.name for unit in systemd.show([service.unit for service in services]).values() if unit.is_running]
     found = _disk.look_at(file.path for file in files)
     around = {service: surroundings(service) for service in services}
@@ -191,16 +198,21 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
     ]
     plan = _files.plan(files, found)
-    changing = changed_environments(plan, strays(module, files))
+    renamed = _files.renamed(files, found)
+    result = {
+        "changing": changed_environments(plan, strays(module, files)),
+        "running": running,
+        "settled": [unit for unit in running if unit not in renamed],
+    }
     if module.check_mode:
         for text in _services.told(missing):
             module.warn(text)
-        return {"problems": problems, "changing": changing, "running": running, "tried": []}
+        return {"problems": problems, **result, "tried": []}
     units = {*plan.restart, *(running if module.params["everything"] else ())}
     wanted = [service for service in services if service.tried and not missing[service] and service.unit in units]
     troubles, tried = try_out(systemd, wanted, files, module.params["_script"] or "", module.warn)
     problems += [*_services.told(missing), *_services.told(troubles)]
-    return {"problems": problems, "changing": changing, "running": running, "tried": tried}
+    return {"problems": problems, **result, "tried": tried}
 
 
 def strays(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _files.Found]:

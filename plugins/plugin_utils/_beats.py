@@ -6,31 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service
 
 
 def other_beats(
-    services: Sequence[Service], running: Container[str], groups: Mapping[str, Sequence[str]], host: str
-) -> list[dict[str, Any]]:
-    """Return the hosts on which beats of this host's environments have to be stopped before those of this host start.
+    services: Sequence[Service], settled: Container[str], groups: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Return which beats have to be stopped, and on which hosts, before those of this host start.
 
     :param services: the complete services of this host.
-    :param running: the units of this host that run; a beat among them has no other beside it.
+    :param settled: the units of this host that run as what they are to be; a beat among them has no other beside it.
     :param groups: the inventory's groups and their hosts.
-    :return: for each host its name as ``host``, the beginnings of the markers of the beats as ``owners``, and as
-        ``environments`` those of them whose group the host is in, so that it must not be passed over.
+    :return: the ``hosts``, to which this one belongs too, and those of them that must not be passed over, since they
+        are in a group of the environments, as ``members``; the beginnings of the markers of the beats as ``owners``,
+        and the markers of those that may go on as ``keep``.
     """
     starting = {
-        service["environment"]: service["hosts"]
+        service["environment"]: service["owner"]
         for service in services
-        if service["kind"] == "beat" and service["state"] == "started" and service["unit"] not in running
+        if service["kind"] == "beat" and service["state"] == "started" and service["unit"] not in settled
     }
-    found = []
-    for other in groups["all"]:
-        names = [name for name, hosts in starting.items() if other != host and other not in hosts]
-        if names:
-            members = [name for name in names if other in groups.get(name, [])]
-            found.append({"host": other, "owners": [f"{name}/beat/" for name in names], "environments": members})
-    return found
+    hosts = list(groups["all"]) if starting else []
+    return {
+        "hosts": hosts,
+        "members": [host for host in hosts if any(host in groups.get(name, []) for name in starting)],
+        "owners": [f"{name}/beat/" for name in starting],
+        "keep": list(starting.values()),
+    }

@@ -57,19 +57,27 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
     service.setdefault("hosts", [own["host"]] if "host" in own else None)
     if service["type"] == "forking":
         service.setdefault("log_file", f"{_LOGS}/{{name}}.log".format(**names))
+    owner = "/".join(filter(None, (names["environment"], kind, names["name"], _claim(kind, service))))
     return {
         **service,
         **{key: environment[key] for key in ("user", "group", "home")},
         **names,
         "kind": kind,
         "target": "celery-{environment}.target".format(**names),
-        "marker": marker(names["environment"], kind, names["name"]),
+        "owner": owner,
+        "marker": marker(owner),
         "managed_virtualenv": "packages" in environment and service["virtualenv"] == environment["virtualenv"],
         "visible_paths": _visible_paths(environment["home"], service["directory"], service["virtualenv"]),
         "log_directory": directory_of(service.get("log_file", ""), _LOGS.format(**names)),
         "log_patterns": patterns_of(service.get("log_file", ""), service["node"]),
         "variables": variables_of(kind, service, LIBRARY.format(**names), _STATE.format(**names)),
     }
+
+
+def _claim(kind: str, service: Service) -> str:
+    """Return what only beats that may run at the same time have in common: their lock, or else the one host."""
+    hosts = service["hosts"] or [] if kind == "beat" else []
+    return service.get("scheduler", "") if len(hosts) > 1 else "".join(hosts)
 
 
 def units_of(services: Sequence[Service]) -> list[dict[str, Any]]:
@@ -109,9 +117,9 @@ def _of_worker(service: Service) -> dict[str, Any]:
     return {"node": service["node"], "queues": service["queues"], "pool": service.get("pool", "")}
 
 
-def marker(environment: str, kind: str, name: str) -> str:
-    """Return the text by which the collection recognises the files that it wrote."""
-    return f"Managed by stalk.celery: {environment}/{kind}/{name}. Ansible overwrites local changes."
+def marker(*owner: str) -> str:
+    """Return the text by which the collection recognises the files that it wrote, of ``live/worker/w1`` for example."""
+    return f"Managed by stalk.celery: {'/'.join(owner)}. Ansible overwrites local changes."
 
 
 def _visible_paths(*paths: str) -> list[str]:

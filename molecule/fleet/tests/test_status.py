@@ -11,7 +11,7 @@ import pytest
 from tests.browser import Measured, measured
 from tests.fleet import services
 from tests.inventory import Inventory
-from tests.runs import changes, converged, nowhere
+from tests.runs import changes, converged
 
 HOSTS = ["app1", "app2", "app3"]
 STATUS = "stalk.celery.status"
@@ -37,9 +37,11 @@ def test_every_service_is_shown_and_nothing_changes(inventory: Inventory, page: 
     assert set(changes(table).values()) == {0}
 
 
-def test_a_host_that_cannot_be_reached_holds_up_nothing(inventory: Inventory) -> None:
+def test_a_host_that_cannot_be_reached_holds_up_nothing(inventory: Inventory, tmp_path: Path) -> None:
     """It is a row like any other."""
-    table = converged(playbook=STATUS, inventory=inventory, variables=nowhere("app1"))
+    lost = Inventory(tmp_path, inventory.directory)
+    lost.lose("app1")
+    table = converged(playbook=STATUS, inventory=lost)
     assert "UNREACHABLE" in table
     assert "  app1: cannot be reached: " in table
 

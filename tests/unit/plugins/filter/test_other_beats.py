@@ -14,33 +14,53 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._beats import other_b
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 GROUPS = {"live": ["app1", "app2"], "uat": ["app2"], "all": ["app1", "app2", "db1"]}
 RUNNING = "celery-live-beat.service"
+REDBEAT = "redbeat.RedBeatScheduler"
 
 
-def others(running: list[str], **beat: Any) -> list[dict[str, Any]]:
-    return other_beats(services(environments({"live": {**MINIMAL, "beat": beat}}), "app2"), running, GROUPS, "app2")
+def others(settled: list[str], own: str = "app2", **beat: Any) -> dict[str, list[str]]:
+    return other_beats(services(environments({"live": {**MINIMAL, "beat": beat}}), own), settled, GROUPS)
 
 
-def test_a_beat_that_runs_costs_nothing() -> None:
-    assert others([RUNNING], host="app2") == []
+def kept(**beat: Any) -> str:
+    """Return the marker of the only beats that may go on beside one that starts on app2."""
+    [marker] = others([], **beat)["keep"]
+    return marker
 
 
-def test_a_beat_that_starts_is_stopped_on_all_other_hosts() -> None:
-    assert others(["celery-live-w1.service"], host="app2") == [
-        {"host": "app1", "owners": ["live/beat/"], "environments": ["live"]},
-        {"host": "db1", "owners": ["live/beat/"], "environments": []},
-    ]
+def test_a_beat_that_runs_as_what_it_is_to_be_costs_nothing() -> None:
+    assert others([RUNNING], host="app2")["hosts"] == []
+
+
+def test_a_beat_that_starts_is_stopped_on_all_hosts_where_it_is_another() -> None:
+    assert others(["celery-live-w1.service"], host="app2") == {
+        "hosts": ["app1", "app2", "db1"],
+        "members": ["app1", "app2"],
+        "owners": ["live/beat/"],
+        "keep": ["live/beat/beat/app2"],
+    }
 
 
 def test_a_beat_of_another_host_and_one_that_is_stopped_stop_none() -> None:
-    assert others([], host="app1") == others([], host="app2", state="stopped") == []
+    assert others([], host="app1")["hosts"] == others([], host="app2", state="stopped")["hosts"] == []
 
 
-def test_beats_with_a_lock_run_beside_each_other() -> None:
-    redbeat = "redbeat.RedBeatScheduler"
-    assert [other["host"] for other in others([], hosts=["app1", "app2"], scheduler=redbeat)] == ["db1"]
+def test_beats_of_several_hosts_go_on_beside_those_with_the_same_lock_only() -> None:
+    both = ["app1", "app2"]
+    assert kept(hosts=both, scheduler=REDBEAT) == kept(hosts=["app2", "db1"], scheduler=REDBEAT)
+    assert kept(hosts=both, scheduler=REDBEAT) != kept(hosts=both, scheduler="redbeat.schedulers:RedBeatScheduler")
+
+
+def test_a_beat_of_one_host_goes_on_beside_none_whatever_its_scheduler() -> None:
+    alone = kept(host="app2", scheduler=REDBEAT)
+    assert alone == kept(hosts=["app2"]) != kept(hosts=["app1", "app2"], scheduler=REDBEAT)
+    assert alone not in others([], "app1", host="app1", scheduler=REDBEAT)["keep"]
 
 
 def test_two_environments_ask_a_host_once() -> None:
     both = {name: {**MINIMAL, "user": name, "beat": {"host": "app2"}} for name in ("live", "uat")}
-    found = other_beats(services(environments(both), "app2"), [], GROUPS, "app2")
-    assert found[0] == {"host": "app1", "owners": ["live/beat/", "uat/beat/"], "environments": ["live"]}
+    assert other_beats(services(environments(both), "app2"), [], GROUPS) == {
+        "hosts": GROUPS["all"],
+        "members": ["app1", "app2"],
+        "owners": ["live/beat/", "uat/beat/"],
+        "keep": ["live/beat/beat/app2", "uat/beat/beat/app2"],
+    }

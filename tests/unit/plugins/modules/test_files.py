@@ -415,6 +415,13 @@ def test_a_linked_directory_is_accepted_as_it_is_and_never_changed(
     assert mode(etc) == 0o755
 
 
+def test_a_file_with_a_marker_to_keep_is_no_stray(run: Run, file: Make, etc: Path) -> None:
+    (etc / "same").write_text(MARK.replace("w1", "w1/lock"))
+    (etc / "other").write_text(MARK.replace("w1", "w1/lock2"))
+    result = run("files", files=[file("a")], owners=["live/worker/"], keep=["live/worker/w1/lock"])
+    assert result["strays"] == [str(etc / "other")]
+
+
 def test_strays_are_what_the_owners_wrote_and_nobody_wants_any_more(
     run: Run, file: Make, etc: Path, tmp_path: Path
 ) -> None:

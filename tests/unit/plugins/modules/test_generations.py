@@ -271,16 +271,22 @@ def test_a_run_from_before_the_oldest_that_is_kept_is_refused(host: Host) -> Non
 
 
 def test_beat_that_is_to_start_is_named(host: Host) -> None:
-    """It must not run on another host then."""
+    """It must not run on another host then, unless with the same marker. So it is if its own marker is another."""
     unit = host.manager.unit_directory / "celery-live-beat.service"
+    marker = "live/beat/beat/redbeat.RedBeatScheduler"
+    starting = [{"environment": "live", "unit": unit.name, "owner": marker}]
     host.worker()
-    unit.write_text("# Managed by stalk.celery: live/beat/beat.\n")
+    unit.write_text(f"# Managed by stalk.celery: {marker}.\n")
     host.manager.running(W1, unit.name)
     host.keep(FIRST)
-    assert host.restore(FIRST)["beats"] == []
+    unit.write_text(f"# Managed by stalk.celery: {marker}.\n# another configuration\n")
+    assert host.restore(FIRST, check=True)["restart"] == [unit.name]
+    assert host.restore(FIRST, check=True)["beats"] == []
+    unit.write_text("# Managed by stalk.celery: live/beat/beat/app1.\n")
+    assert host.restore(FIRST, check=True)["beats"] == starting
     unit.unlink()
     host.manager.add(unit.name)
-    assert host.restore(FIRST)["beats"] == [{"environment": "live", "unit": unit.name}]
+    assert host.restore(FIRST)["beats"] == starting
     assert host.restore(FIRST)["changed"] is True
 
 

@@ -320,6 +320,17 @@ def test_the_services_that_run(run: Run, manager: Manager, project: Project) -> 
     assert run("preflight", check=True, files=project.files(W1, W2), services=services)["running"] == [W1]
 
 
+def test_a_service_that_runs_with_another_marker_is_not_settled(run: Run, manager: Manager, project: Project) -> None:
+    """A new file without a marker to compare, here the environment, and another text do not count."""
+    project.etc.mkdir()
+    files, services = project.files(W1, W2), [project.service(W1), project.service(W2)]
+    (project.etc / W1).write_text(files[0]["content"] + "# another configuration\n")
+    (project.etc / W2).write_text(files[2]["content"].replace("live/worker/", "live/worker/another-"))
+    manager.running(W1, W2)
+    result = run("preflight", check=True, files=files, services=services)
+    assert (result["running"], result["settled"]) == ([W1, W2], [W1])
+
+
 def test_the_environments_that_change(run: Run, manager: Manager, project: Project) -> None:
     """A file that is written, one that is adjusted, one that has to go; in check mode too."""
     files, owners = project.files(), ["live/worker/"]

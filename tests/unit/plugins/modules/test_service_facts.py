@@ -116,7 +116,7 @@ def test_a_running_worker(run: Run, host: Host) -> None:
 
 
 def test_a_service_that_never_ran(run: Run, host: Host) -> None:
-    host.manager.file(BEAT, "# Managed by stalk.celery: live/beat/beat.\n")
+    host.manager.file(BEAT, "# Managed by stalk.celery: live/beat/beat/app1.\n")
     host.manager.add(BEAT, WorkingDirectory=str(host.current), MemoryCurrent="[not set]", User="live")
     (beat,) = services(run)
     assert (beat["kind"], beat["node"], beat["queues"], beat["state"]) == ("beat", "", [], "inactive")
