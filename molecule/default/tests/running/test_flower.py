@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.fleet import on_host, services, whoami
-from tests.pages import page
+from tests.pages import assert_flower_shows, page
 
 URL = "http://127.0.0.1:5555"
 CREDENTIALS = "ann:only-for-the-tests-live-flower"
@@ -34,8 +34,7 @@ def wait_for_new(known: set[str], seconds: float = 20) -> set[str]:
 
 def test_it_shows_the_workers_of_its_environment_and_no_others() -> None:
     """It finds them on all hosts."""
-    status, text = page("app1", f"{URL}/api/workers?refresh=true", CREDENTIALS)
-    assert (status, set(json.loads(text))) == (200, NODES)
+    assert_flower_shows(NODES, "app1", URL, CREDENTIALS)
 
 
 @pytest.mark.parametrize("path", ["/", "/tasks", "/api/tasks"])
