@@ -80,20 +80,29 @@ def bridge(name: str) -> str:
     return f"stalk-{zlib.crc32(name.encode()):08x}"
 
 
+def ports(name: str) -> tuple[str, str]:
+    """Return the names of the two ends of the cable that keeps the bridge when no host is up."""
+    return f"stay-{zlib.crc32(name.encode()):08x}", f"loose-{zlib.crc32(name.encode()):08x}"
+
+
+def subnet(name: str) -> str:
+    """Return the first three numbers of the addresses in a world."""
+    number = zlib.crc32(name.encode()) % (64 * 256)
+    return f"10.{64 + number // 256}.{number % 256}"
+
+
 def network(name: str) -> dict[str, object]:
     """Return podman's definition of a world's network: names resolve in it, and it reaches the outside.
 
     The shape is that of ``podman network inspect``, podman-network-inspect(1).
     """
-    number = zlib.crc32(name.encode()) % (64 * 256)
-    subnet = f"10.{64 + number // 256}.{number % 256}"
     return {
         "name": bridge(name),
         "id": f"{zlib.crc32(name.encode()):064x}",
         "driver": "bridge",
         "network_interface": bridge(name),
         "created": "2026-01-01T00:00:00Z",
-        "subnets": [{"subnet": f"{subnet}.0/24", "gateway": f"{subnet}.1"}],
+        "subnets": [{"subnet": f"{subnet(name)}.0/24", "gateway": f"{subnet(name)}.1"}],
         "ipv6_enabled": False,
         "internal": False,
         "dns_enabled": True,

@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from tests.hosts.files import ENVIRONMENT, PACKAGES, bridge, write_files
+from tests.hosts.files import ENVIRONMENT, PACKAGES, bridge, ports, subnet, write_files
 from tests.hosts.images import CACHE
 from tests.hosts.say import say
 
@@ -121,6 +121,24 @@ def _furnish(name: str) -> None:
     Path("/var/lib/containers").mkdir(parents=True, exist_ok=True)
     _mount("--bind", str(storage(name)), "/var/lib/containers")
     write_files(name)
+    _build_bridge(name)
+
+
+def _build_bridge(name: str) -> None:
+    """Make the bridge of a world before podman does, with an address of its own and a port that stays.
+
+    Otherwise its address is that of one of its ports and changes when hosts reboot: names do not resolve for a minute
+    on the others then, until they ask for the address of their gateway again.
+    """
+    link, port = bridge(name), ports(name)[0]
+    for command in (
+        ("link", "add", link, "address", "02:00:00:00:00:01", "type", "bridge"),
+        ("address", "add", f"{subnet(name)}.1/24", "dev", link),
+        ("link", "add", port, "type", "veth", "peer", "name", ports(name)[1]),
+        ("link", "set", port, "master", link),
+        ("link", "set", link, "up"),
+    ):
+        subprocess.run(["ip", *command], check=True)
 
 
 def _mount(*arguments: str) -> None:
@@ -138,8 +156,9 @@ def _remove(name: str) -> None:
     """Remove what outlives the processes of a world, even those that were killed."""
     with suppress(FileNotFoundError):
         shutil.rmtree(storage(name))
-    if Path(f"/sys/class/net/{bridge(name)}").exists():
-        subprocess.run(["ip", "link", "delete", bridge(name)], check=False)
+    for link in (bridge(name), ports(name)[0]):
+        if Path(f"/sys/class/net/{link}").exists():
+            subprocess.run(["ip", "link", "delete", link], check=False)
 
 
 def storage(name: str) -> Path:
