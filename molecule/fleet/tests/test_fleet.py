@@ -157,11 +157,11 @@ def test_a_host_that_is_added_to_the_group_is_at_work(inventory: Inventory) -> N
 
 
 def test_beat_moves_and_no_tick_is_doubled(inventory: Inventory) -> None:
-    """Two of three runs leave the old host out. Each beat's ticks come in one piece: no two were sending at a time."""
+    """All runs but one leave the old host out. Each beat's ticks come in one piece: no two were sending at a time."""
     began = len(tick_senders(worker()))
     for number, host in enumerate(MOVES):
         change(inventory, beat={"host": host})
-        converged("-l", host if number % 3 else "live", inventory=inventory)
+        converged("-l", "live" if number == 5 else host, inventory=inventory)
         assert beats() == [host]
         eventually(f"ticks of the beat on {host}", partial(ticks_come_from, host), 20)
     senders = [sender for sender, _ticks in groupby(tick_senders(worker())[began:])]
@@ -233,7 +233,7 @@ def test_a_release_that_does_not_start_stops_at_the_first_service_and_is_rolled_
 
 
 def test_a_change_of_the_configuration_is_rolled_back(inventory: Inventory, tmp_path: Path) -> None:
-    """Its files and services come back on the hosts that it touched, and a second rollback undoes the first."""
+    """Its files and services come back on the hosts that it touched, and nothing happens on the others."""
     changed = Inventory(tmp_path, inventory.directory)
     change(changed, workers=[{"name": "w1", "concurrency": 3}])
     with untouched("app3"):
@@ -241,7 +241,7 @@ def test_a_change_of_the_configuration_is_rolled_back(inventory: Inventory, tmp_
         assert "celery-live-mails" not in files("app1")
         converged("-l", "live", playbook=ROLLBACK, inventory=inventory)
     assert processes("app2")["celery-live-mails.service"][0] == "active (running)"
-    assert set(changes(converged("-l", "live", inventory=inventory)).values()) == {0}
+    assert "celery-live-mails" in files("app1")
 
 
 def test_a_host_that_left_is_emptied(inventory: Inventory) -> None:
