@@ -12,9 +12,9 @@ author: The stalk.celery authors
 description:
   - Turns the environments of a host into the list that role P(stalk.celery.celery_service#role) takes, without
     those that the run leaves alone.
-  - C(--limit) selects hosts, not environments. When it names environments (C(-l live)), only these are converged,
-    so that the other environments of a
-    shared host stay as they are. A limit that names none (C(-l app1)) converges all environments of the host.
+  - C(--limit) selects hosts, not environments. When a part of it matches environments (C(-l live), C(-l 'live[0]'),
+    C(-l 'li*')), only these are converged, so that the other environments of a shared host stay as they are.
+    A limit that matches none (C(-l app1)) converges all environments of the host.
 options:
   _input:
     description: Name of each environment of the host and the value of its C(celery_<environment>) variable.

@@ -5,24 +5,40 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from ansible.inventory.manager import split_host_pattern
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
+
+_SUBSCRIPT = re.compile(r"(?<=.)\[(-?\d+|\d+[:-]\d*)\]$")
 
 
 def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
     """Return the environments of a host that a run converges.
 
     :param names: the environments whose groups the host is in.
-    :param limit: the text of ``--limit``, empty when there is none. It names an environment where a part of it is
-        exactly the name, also as an intersection (``app1:&live``), but not as an exclusion (``!live``). A limit that
-        names none of the environments narrows only the hosts.
+    :param limit: the text of ``--limit``, empty when there is none. It names an environment where a part of it matches
+        the name as a pattern of Ansible (``live``, ``app1:&live``, ``live[0]``, ``li*``, ``~li.e``, ``@file``), but not
+        as an exclusion (``!live``). A limit that names none of the environments narrows only the hosts.
     """
     candidates = list(names)
-    named = {part.lstrip("&") for part in re.split(r"[,:\s]+", limit)}
-    return [name for name in candidates if name in named] or candidates
+    patterns = [re.compile(pattern) for pattern in _patterns(limit)]
+    return [name for name in candidates if any(pattern.match(name) for pattern in patterns)] or candidates
+
+
+def _patterns(limit: str) -> Iterator[str]:
+    """Return what the parts of ``--limit`` select, as regular expressions, see ansible.inventory.manager."""
+    for part in split_host_pattern(limit):
+        if part.startswith("@"):
+            yield from _patterns(Path(part[1:]).read_text(encoding="utf-8").replace("\n", ","))
+        elif part.lstrip("&").startswith("~"):
+            yield part.lstrip("&")[1:]
+        elif part and not part.startswith("!"):
+            yield fnmatch.translate(_SUBSCRIPT.sub("", part.lstrip("&")))
 
 
 def complete_environment(name: str, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,14 +36,26 @@ def services_on(host: str = "app1", **changes: Any) -> list[dict[str, Any]]:
         ("live:&uat", ["live", "uat"]),
         ("app1:&live", ["live"]),
         ("app1", ["live", "uat"]),
-        ("li*", ["live", "uat"]),
+        ("app1:&live[0]", ["live"]),
+        ("live[1:2],", ["live"]),
+        ("live[-1]", ["live"]),
+        ("li*", ["live"]),
+        ("~(li|la)ve$", ["live"]),
+        ("app*", ["live", "uat"]),
+        ("~app[12]", ["live", "uat"]),
         ("all:!uat", ["live", "uat"]),
-        ("@site.retry", ["live", "uat"]),
-        ("~li.*", ["live", "uat"]),
+        ("*:!~u.*", ["live", "uat"]),
     ],
 )
 def test_environments_of_a_run(limit: str, expected: list[str]) -> None:
     assert [environment["name"] for environment in environments({"live": MINIMAL, "uat": MINIMAL}, limit)] == expected
+
+
+@pytest.mark.parametrize(("lines", "expected"), [("app1\napp2\n", ["live", "uat"]), ("app1\nuat\n", ["uat"])])
+def test_environments_of_a_run_that_a_file_limits(tmp_path: Path, lines: str, expected: list[str]) -> None:
+    (tmp_path / "site.retry").write_text(lines)
+    found = environments({"live": MINIMAL, "uat": MINIMAL}, f"@{tmp_path}/site.retry")
+    assert [environment["name"] for environment in found] == expected
 
 
 def test_smallest_environment() -> None:
