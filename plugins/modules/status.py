@@ -61,6 +61,11 @@ options:
         description: The result of M(stalk.celery.generations) with C(state=listed).
         type: dict
         default: {}
+      unread:
+        description: The environments whose files are not compared, for want of the password of their broker.
+        type: list
+        elements: str
+        default: []
   limit:
     description: The text of C(--limit). When it names environments, only their services are shown.
     type: str

@@ -13,7 +13,7 @@ from itertools import groupby
 from ansible_collections.stalk.celery.plugins.plugin_utils._fleet import MISSING, NO_ANSWER, STOPPED, Report, Row
 
 _NAMED = 5  # hosts that a command names at most; for more it names the environment
-_SITE, _RESTART, _VERIFY, _REMOVE = "site", "restart", "verify", "remove"
+_SITE, _RESTART, _VERIFY, _REMOVE, _ROLLBACK = "site", "restart", "verify", "remove", "rollback"
 _TROUBLES = {  # the worst first: what is wrong -> the playbook that mends it, or that says what is wrong
     "failed": _SITE,
     "not there": _SITE,
@@ -50,7 +50,7 @@ def items_of(rows: Sequence[Row], reports: Sequence[Report]) -> list[Item]:
     found = sorted(((what, row) for row in rows for what in _troubles(row)), key=_order)
     return [
         *(item for report in reports for item in _of_host(report)),
-        *_of_rollbacks(reports, {row.environment for row in rows}),
+        *_of_environments(reports, {row.environment for row in rows}),
         *(
             _item(what, [row for _what, row in group])
             for (what, _environment), group in groupby(found, key=lambda pair: (pair[0], pair[1].environment))
@@ -100,15 +100,19 @@ def _of_host(report: Report) -> list[Item]:
     return [Item("", host, problem, verify) for problem in report["problems"]]
 
 
-def _of_rollbacks(reports: Sequence[Report], environments: Container[str]) -> list[Item]:
-    """Return the environments whose last rollback has not reached all hosts."""
-    hosts: dict[str, list[str]] = {}
-    for report in reports:
-        for environment, kept in report["generations"].items():
-            if environment in environments and kept and kept[0]["unfinished"]:
-                hosts.setdefault(environment, []).append(report["host"])
-    command = "ansible-playbook stalk.celery.rollback -l {}"
+def _of_environments(reports: Sequence[Report], environments: Container[str]) -> list[Item]:
+    """Return what holds for an environment on some of its hosts."""
+    unfinished = {
+        report["host"]: [name for name, kept in report["generations"].items() if kept and kept[0]["unfinished"]]
+        for report in reports
+    }
+    unread = {report["host"]: report["unread"] for report in reports}
     return [
-        Item(environment, ", ".join(names), "a rollback was not finished", command.format(environment))
-        for environment, names in sorted(hosts.items())
+        Item(environment, ", ".join(hosts), what, f"ansible-playbook stalk.celery.{playbook} -l {environment}")
+        for what, playbook, found in (
+            ("a rollback was not finished", _ROLLBACK, unfinished),
+            ("not compared with the inventory: the broker's host does not tell the password", _VERIFY, unread),
+        )
+        for environment in sorted({name for names in found.values() for name in names if name in environments})
+        for hosts in [[host for host, names in found.items() if environment in names]]
     ]

@@ -20,6 +20,7 @@ REPORTS: dict[str, Any] = {
         "inspected": {"type": "dict", "default": {}},
         "files": {"type": "dict", "default": {}},
         "kept": {"type": "dict", "default": {}},
+        "unread": {"type": "list", "elements": "str", "default": []},
     },
 }
 
@@ -42,6 +43,7 @@ def report_of(raw: Mapping[str, Any]) -> dict[str, Any]:
         "outdated": results["files"].get("restart", []),
         "workers": results["inspected"].get("workers", []),
         "queues": results["inspected"].get("queues", {}),
+        "unread": raw["unread"],
         "generations": results["kept"].get("generations", {}),
         "problems": [*failed, *results["inspected"].get("problems", [])],
     }

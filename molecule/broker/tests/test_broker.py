@@ -133,6 +133,16 @@ def test_a_run_without_the_brokers_host_finds_the_way_to_it() -> None:
     assert changes(converged("-l", "live")) == {"app1": 0}
 
 
+def test_the_services_are_seen_and_proven_while_the_brokers_host_is_away(tmp_path: Path) -> None:
+    """Only what takes the password is left out, and the table says so."""
+    lost = Inventory(tmp_path / "inventory")
+    lost.lose("broker1")
+    converged("-l", "live", playbook="stalk.celery.verify", inventory=lost)
+    table = converged("-l", "live", playbook="stalk.celery.status", inventory=lost)
+    assert "1 environment on 1 host, 1 service: 1 running" in table
+    assert "live: app1: not compared with the inventory" in table
+
+
 def test_an_environment_is_added_without_a_restart_of_the_broker(tmp_path: Path) -> None:
     """Its user is there, and all others stay connected."""
     changed = Inventory(tmp_path / "inventory")

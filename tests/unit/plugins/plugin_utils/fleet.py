@@ -78,6 +78,7 @@ def report(host: str, *services: dict[str, Any], **changes: Any) -> dict[str, An
         "workers": [worker(service) for service in services if service["kind"] == "worker" and service["pid"]],
         "queues": {service["environment"]: {"celery": 0} for service in services},
         "generations": {},
+        "unread": [],
         "problems": [],
         **changes,
     }
