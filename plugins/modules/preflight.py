@@ -152,6 +152,12 @@ settled:
   type: list
   elements: str
   sample: [celery-live-w1.service]
+astray:
+  description: Units that run, and whose files the collection wrote once and O(files) has not any more.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w2.service]
 tried:
   description: Units that were run for a trial.
   returned: success
@@ -188,8 +194,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     systemd = Systemd(module.run_command, _PATIENCE)
     problems = host_problems(systemd)
     if problems:
-        return {"problems": problems, "changing": [], "running": [], "settled": [], "tried": []}
-    running = [unit.name for unit in systemd.show([service.unit for service in services]).values() if unit.is_running]
+        return {"problems": problems, "changing": [], "running": [], "settled": [], "astray": [], "tried": []}
+    running = running_units(systemd, [service.unit for service in services])
     found = _disk.look_at(file.path for file in files)
     around = {service: surroundings(service) for service in services}
     missing = {service: _services.missing(service, around[service]) for service in services}
@@ -199,10 +205,12 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     ]
     plan = _files.plan(files, found)
     renamed = _files.renamed(files, found)
+    gone = strays(module, files)
     result = {
-        "changing": changed_environments(plan, strays(module, files)),
+        "changing": changed_environments(plan, gone),
         "running": running,
         "settled": [unit for unit in running if unit not in renamed],
+        "astray": running_units(systemd, [os.path.basename(path) for path in gone if path.endswith(".service")]),
     }
     if module.check_mode:
         for text in _services.told(missing):
@@ -213,6 +221,11 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     troubles, tried = try_out(systemd, wanted, files, module.params["_script"] or "", module.warn)
     problems += [*_services.told(missing), *_services.told(troubles)]
     return {"problems": problems, **result, "tried": tried}
+
+
+def running_units(systemd: Systemd, names: Sequence[str]) -> list[str]:
+    """Those of the units C(names) that run."""
+    return [unit.name for unit in systemd.show(names).values() if unit.is_running]
 
 
 def strays(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _files.Found]:

@@ -320,6 +320,16 @@ def test_the_services_that_run(run: Run, manager: Manager, project: Project) -> 
     assert run("preflight", check=True, files=project.files(W1, W2), services=services)["running"] == [W1]
 
 
+def test_services_that_run_and_are_not_wanted_any_more(run: Run, manager: Manager, project: Project) -> None:
+    for name in ("old", "down", "foreign"):
+        manager.file(f"celery-live-{name}.service", f"# Managed by stalk.celery: live/worker/{name}.\n")
+    manager.file("celery-live-foreign.service", "[Service]\n")
+    manager.running("celery-live-old.service", "celery-live-foreign.service")
+    manager.add("celery-live-down.service")
+    places = {"owners": ["live/worker/"], "search": [str(manager.unit_directory)]}
+    assert run("preflight", check=True, files=[], services=[], **places)["astray"] == ["celery-live-old.service"]
+
+
 def test_a_service_that_runs_with_another_marker_is_not_settled(run: Run, manager: Manager, project: Project) -> None:
     """A new file without a marker to compare, here the environment, and another text do not count."""
     project.etc.mkdir()
