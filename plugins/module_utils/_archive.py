@@ -88,8 +88,13 @@ def present(systemd: Systemd, environment: str) -> Present:
     names = [os.path.basename(file.path) for file in unit_files]
     units = systemd.show(names)
     links, release = _links(files, units)
-    requests = tuple(Request(name, units[name]["ActiveState"] != "inactive", units[name].is_enabled) for name in names)
+    requests = tuple(Request(name, _is_meant_to_run(units[name]), units[name].is_enabled) for name in names)
     return Present(Generation(tuple(files), requests, links, release), units, _disk.stamps(names))
+
+
+def _is_meant_to_run(unit: Unit) -> bool:
+    """Whether C(unit) runs or would; one that failed and is not enabled was stopped, and did not end in time."""
+    return unit.is_enabled if unit["ActiveState"] == "failed" else not unit.is_down
 
 
 def own_files(environment: str) -> list[File]:
@@ -145,15 +150,22 @@ class Return:
     links: dict[str, str]
     restart: list[str]
     start: list[str]
+    failed: list[str]
+    enable: list[str]
 
     @property
     def changes(self) -> bool:
-        return bool(self.plan.changed or self.strays or self.links or self.restart or self.start)
+        return bool(self.is_unfinished or self.start)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there is a difference that nobody makes by stopping a service by hand."""
+        return bool(self.plan.changed or self.strays or self.links or self.restart or self.enable)
 
     @property
     def beats(self) -> dict[str, str]:
         """Those of the units to start, or to run with another marker, that are beat, and their markers."""
-        starting = {*self.start, *(_files.renamed(self.generation.files, self.found) & {*self.restart})}
+        starting = {*self.start, *self.failed, *(_files.renamed(self.generation.files, self.found) & {*self.restart})}
         return {unit: marker for unit, marker in map(_beat, self.generation.files) if unit in starting}
 
     @property
@@ -184,6 +196,7 @@ def way_back(generation: Generation, now: Present) -> Return:
     wanted = {file.path for file in files}
     links = {link: target for link, target in generation.links if _target(link) != target}
     wanted_up = {request.name for request in generation.units if request.started}
+    enabled = {request.name for request in generation.units if request.enabled}
     running = {name: unit for name, unit in now.units.items() if name in wanted_up and unit.is_running}
     stale = {name for name, unit in running.items() if now.stamps.get(name, 0) > unit.started_at}
     moved = {
@@ -199,6 +212,8 @@ def way_back(generation: Generation, now: Present) -> Return:
         links=links,
         restart=sorted(running.keys() & {*plan.restart, *stale, *moved}),
         start=sorted(wanted_up - {name for name, unit in now.units.items() if unit["ActiveState"] != "inactive"}),
+        failed=sorted(name for name in wanted_up & now.units.keys() if now.units[name]["ActiveState"] == "failed"),
+        enable=sorted(enabled - {name for name, unit in now.units.items() if unit.is_enabled}),
     )
 
 

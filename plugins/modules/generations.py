@@ -181,17 +181,22 @@ class Generations:
     def _list(self, environment: str) -> list[dict[str, Any]]:
         kept = _archive.stored(environment)
         now = _archive.present(self._systemd, environment)
-        differs = {run: _archive.way_back(generation, now).changes for run, generation in kept.items()}
+        ways = {run: _archive.way_back(generation, now) for run, generation in kept.items()}
         return [
             {
                 "run": run,
                 "release": kept[run].release,
                 "undoes": kept[run].undoes,
-                "differs": differs[run],
-                "unfinished": bool(kept[run].undoes) and differs[_generation.chosen(kept, kept[run].undoes) or run],
+                "differs": ways[run].changes,
+                "unfinished": self._is_unfinished(kept, ways, run),
             }
             for run in sorted(kept, reverse=True)
         ]
+
+    @staticmethod
+    def _is_unfinished(kept: Mapping[str, Generation], ways: Mapping[str, Return], run: str) -> bool:
+        undoes = kept[run].undoes
+        return bool(undoes) and ways[_generation.chosen(kept, undoes) or run].is_unfinished
 
     def kept(self) -> dict[str, Any]:
         names = [name for name in self._environments if self._keep(name)]

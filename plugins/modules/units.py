@@ -194,7 +194,8 @@ def change(
         stopped = stop(systemd, plan)
         remove(systemd, files)
         _disk.forget(leaving)
-        systemd.reset_failed([*plan.reset, *_units.failed({**units, **stopped}, leaving)])
+        unwanted = [*leaving, *(request.name for request in requests if not request.started)]
+        systemd.reset_failed([*plan.reset, *_units.failed({**units, **stopped}, unwanted)])
         systemd.enable(plan.enable)
         now = start(systemd, requests, plan, staying)
     return {

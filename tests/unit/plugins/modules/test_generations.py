@@ -282,6 +282,9 @@ def test_beat_that_is_to_start_is_named(host: Host) -> None:
     unit.write_text(f"# Managed by stalk.celery: {marker}.\n# another configuration\n")
     assert host.restore(FIRST, check=True)["restart"] == [unit.name]
     assert host.restore(FIRST, check=True)["beats"] == []
+    host.manager.add(unit.name, ActiveState="failed", UnitFileState="enabled")
+    assert host.restore(FIRST, check=True)["beats"] == starting
+    host.manager.running(unit.name)
     unit.write_text("# Managed by stalk.celery: live/beat/beat/app1.\n")
     assert host.restore(FIRST, check=True)["beats"] == starting
     unit.unlink()
@@ -314,6 +317,22 @@ def test_the_list_says_what_differs_and_what_was_not_finished(host: Host, stamps
     assert host.listed()[0]["unfinished"] is True
     host.manager.running(W1, since=2**60)
     assert [(one["differs"], one["unfinished"]) for one in host.listed()] == [(True, False), (False, False)]
+    host.manager.add(W1, UnitFileState="enabled")
+    assert host.listed()[0]["unfinished"] is False, "stopped by hand"
+    host.manager.add(W1)
+    assert host.listed()[0]["unfinished"] is True, "neither enabled nor started yet"
+
+
+@pytest.mark.parametrize(("enabled", "state"), [("enabled", "started"), ("disabled", "stopped")])
+def test_what_failed_when_it_was_stopped_is_not_started(host: Host, enabled: str, state: str) -> None:
+    """Its tasks outlived the stop. What is enabled crashed."""
+    host.worker()
+    host.worker("w2")
+    host.manager.running(W1)
+    host.manager.add(W2, ActiveState="failed", Result="timeout", UnitFileState=enabled)
+    host.keep(FIRST)
+    host.worker("w2", value="new")
+    assert host.restore(FIRST)["units"][1] == {"name": W2, "state": state, "enabled": enabled == "enabled"}
 
 
 def test_they_are_among_the_facts(run: Run, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -273,6 +273,14 @@ def test_a_stray_that_does_not_stop_keeps_its_file(run: Run, manager: Manager) -
     assert manager.units[W2].get("ActiveState", "inactive") == "inactive"
 
 
+def test_a_stopped_unit_does_not_stay_failed(run: Run, manager: Manager) -> None:
+    """As one does whose tasks outlived its stop."""
+    manager.add(W1, ActiveState="failed", Result="timeout")
+    manager.running(W2, stops_as="failed")
+    run("units", units=[{"name": name, "state": "stopped", "enabled": False} for name in (W1, W2)])
+    assert f"reset-failed {W1} {W2}" in manager.calls
+
+
 def test_a_stray_that_failed_is_forgotten(run: Run, manager: Manager) -> None:
     manager.add(W1, ActiveState="failed", Result="exit-code")
     manager.running(W2, stops_as="failed")
