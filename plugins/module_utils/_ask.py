@@ -31,8 +31,10 @@ from typing import Any, Dict, Iterable, Sequence
 Answer = Dict[str, Any]
 
 CANARY = "celery.accumulate"
+IMPORT = 120  # seconds that importing an application may take, as long as in a trial
 _REPLY = "stalk.celery.reply"
 _GRACE = 1  # seconds
+_SKEW = 60  # seconds by which the clocks of two hosts may differ
 
 
 class Late(BaseException):
@@ -44,12 +46,17 @@ class RefusalError(Exception):
 
 
 class Clock:
-    """The time that the whole request has, and what takes it now. What hangs is interrupted a little later."""
+    """The time that the import has, then that of the request, and what takes it. What hangs is interrupted."""
 
-    def __init__(self, seconds: float) -> None:
-        self.doing = "importing the application"
-        self._end = time.monotonic() + seconds
+    def __init__(self) -> None:
         signal.signal(signal.SIGALRM, self._ring)
+        self.start("importing the application", IMPORT)
+
+    def start(self, doing: str, seconds: float) -> None:
+        """Begin with something else, which has so many C(seconds)."""
+        self.doing = doing
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
         signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE)
 
     def left(self) -> float:
@@ -71,6 +78,12 @@ class Asker:
         self.connection = connection
         self.clock = clock
 
+    @property
+    def is_deaf(self) -> bool:
+        """Whether the workers take no remote commands: the application forbids it, or the broker has no broadcasts."""
+        allowed = self.app.conf.worker_enable_remote_control
+        return not (allowed and self.connection.supports_exchange_type("fanout"))
+
     def inspect(self, nodes: Sequence[str], patience: float) -> Answer:
         """What C(nodes) say of themselves; C(None) for one that does not answer within C(patience) seconds."""
         self.clock.doing = "waiting for the answers of the workers"
@@ -80,7 +93,7 @@ class Asker:
             for command in ("active_queues", "active", "reserved", "scheduled", "stats")
         }
         return {
-            node: self._described({command: answers.get(node) for command, answers in told.items()})
+            node: self._described(node, {command: answers.get(node) for command, answers in told.items()})
             if node in alive
             else None
             for node in nodes
@@ -100,26 +113,29 @@ class Asker:
         return {node: answer for reply in replies or () for node, answer in reply.items() if node in nodes}
 
     @staticmethod
-    def _described(told: dict[str, Any]) -> Answer:
+    def _described(node: str, told: dict[str, Any]) -> Answer:
         stats = told["stats"] or {}
+        totals = stats.get("total") or {}
         pool = stats.get("pool") or {}
         module = str(pool.get("implementation", "")).rpartition(":")[0].rpartition(".")[2]
+        names = {queue.get("alias") or queue["name"] for queue in told["active_queues"] or ()}
         return {
-            "queues": sorted(queue["name"] for queue in told["active_queues"] or ()),
+            "queues": sorted(names - {f"{node}.dq2"}),  # its own queue, where the application has worker_direct
             "active": [
                 {"id": task["id"], "name": task["name"], "seconds": _age(task.get("time_start"))}
                 for task in told["active"] or ()
             ],
             "reserved": len(told["reserved"] or ()),
             "scheduled": len(told["scheduled"] or ()),
-            "total": sum((stats.get("total") or {}).values()),
+            "total": sum(totals.values()),
+            "accepted": sum(count for name, count in totals.items() if name != CANARY),
             "pool": "threads" if module == "thread" else module,
             "concurrency": pool.get("max-concurrency"),
         }
 
     def default_queues(self) -> list[str]:
         """The queues that a worker consumes whose command line names none."""
-        return sorted(self.app.amqp.queues)
+        return sorted(queue.alias or name for name, queue in self.app.amqp.queues.items())
 
     def lengths(self, queues: Iterable[str]) -> dict[str, int | None]:
         """How many messages wait in each of C(queues): 0 where there is none, nothing where the broker does not say."""
@@ -143,16 +159,15 @@ class Asker:
         """Whether each queue that a node consumes is worked, and what the nodes do if one is not.
 
         A queue that nobody is known to consume gets no task, since it would stay there. Of an application that takes no
-        remote commands nobody knows it.
+        remote commands nobody knows it. A task for a broadcast, which has an alias, would be run by all workers.
         """
-        deaf = not self.app.conf.worker_enable_remote_control
         queues = {
             queue
             for node, names in wanted.items()
             for queue in names
-            if deaf or queue in (nodes[node] or {}).get("queues", ())
+            if self.is_deaf or queue in (nodes[node] or {}).get("queues", ())
         }
-        worked = self.canaries(sorted(queues), self.clock.left() / 2)
+        worked = self.canaries(sorted(queues - {*self.app.amqp.queues.aliases}), self.clock.left() / 2)
         alive = [node for node in nodes if nodes[node]]
         later = nodes if all(worked.values()) else {**nodes, **self.inspect(alive, patience)}
         return {"worked": worked, "later": later}
@@ -160,12 +175,13 @@ class Asker:
     def canaries(self, queues: Sequence[str], seconds: float) -> dict[str, bool]:
         """Whether a task that was sent to each of C(queues) was run within so many seconds.
 
-        One that was not is worth nothing any more, and is not run later.
+        One that was not is worth nothing any more, and is not run much later; but a worker whose clock is ahead of this
+        one's shall not take it for expired.
         """
         self.clock.doing = "sending a task to each queue"
         with Replies(self) as replies:
             sent = {
-                queue: replies.send(CANARY, [], {}, queue=queue, expires=seconds, ignore_result=True)
+                queue: replies.send(CANARY, [], {}, queue=queue, expires=seconds + _SKEW, ignore_result=True)
                 for queue in queues
             }
             replies.wait(sent.values(), seconds)
@@ -275,18 +291,21 @@ def answer(request: Answer, clock: Clock) -> Answer:
     from celery.app.utils import find_app
 
     app = find_app(request["app"])
-    clock.doing = "connecting to the broker"
+    clock.start("connecting to the broker", request["timeout"])
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.2)
         asker = Asker(app, connection, clock)
         if request["do"] == "task":
             return asker.task(request)
-        wanted = {node: queues or asker.default_queues() for node, queues in request["nodes"].items()}
-        deaf = not app.conf.worker_enable_remote_control
-        nodes = dict.fromkeys(wanted) if deaf else asker.inspect(list(wanted), request["patience"])
+        wanted = {
+            node: sorted({*(queues or asker.default_queues())} - {*request["excluded"].get(node, ())})
+            for node, queues in request["nodes"].items()
+        }
+        nodes = dict.fromkeys(wanted) if asker.is_deaf else asker.inspect(list(wanted), request["patience"])
         queues = {queue for node in wanted for queue in (*wanted[node], *((nodes[node] or {}).get("queues", ())))}
-        queues.update(request.get("queues", ()))
-        result: Answer = {"nodes": nodes, "wanted": wanted, "deaf": deaf, "pool": str(app.conf.worker_pool)}
+        for names in request.get("stopped", ()):
+            queues.update(names or asker.default_queues())
+        result: Answer = {"nodes": nodes, "wanted": wanted, "deaf": asker.is_deaf, "pool": str(app.conf.worker_pool)}
         if request["do"] == "verify":
             result.update(asker.verify(wanted, nodes, request["patience"]))
         return {**result, "queues": asker.lengths(queues)}
@@ -294,11 +313,11 @@ def answer(request: Answer, clock: Clock) -> Answer:
 
 def attempt(request: Answer) -> Answer:
     """The answer to C(request), or the C(error) that stood in its way."""
-    clock = Clock(request["timeout"])
+    clock = Clock()
     try:
         return answer(request, clock)
     except Late:
-        return {"error": f"{clock.doing} took longer than {request['timeout']:g} s."}
+        return {"error": f"{clock.doing} took longer than {clock.seconds:g} s."}
     except RefusalError as error:
         return {"error": str(error)}
     except BaseException as error:

@@ -81,8 +81,9 @@ def contexts(services: Sequence[Owned]) -> list[Context]:
 
 
 def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -> dict[Context, Answer]:
-    """The answers to all C(requests), each of which may take C(timeout) seconds, all at the same time.
+    """The answers to all C(requests), all at the same time.
 
+    Each may take C(timeout) seconds when its application has been imported, for which it has as long as in a trial.
     An answer without C(error) is what _ask says. Neither C(error) nor C(failure) shows a secret.
     """
     if not requests:
@@ -91,7 +92,8 @@ def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -
     program = loader.get_source(_ask.__name__)
 
     def run(context: Context) -> Answer:
-        request = {**requests[context], "app": context.service.app, "timeout": timeout}
+        excluded = {service.node: service.excluded_queues for service in context.services}
+        request = {**requests[context], "app": context.service.app, "timeout": timeout, "excluded": excluded}
         return _run(systemd, context, json.dumps({"program": program, "request": request}), timeout)
 
     with ThreadPoolExecutor(max_workers=len(requests)) as pool:
@@ -99,7 +101,7 @@ def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -
 
 
 def _run(systemd: Systemd, context: Context, document: str, timeout: float) -> Answer:
-    seconds = timeout + _START
+    seconds = _ask.IMPORT + timeout + _START
     try:
         # No argument is a secret.
         code, said, errors = systemd.run(seconds, context.options, [context.python, "-c", _LOADER], document)

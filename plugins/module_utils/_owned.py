@@ -96,6 +96,11 @@ class Owned:
         return [queue for queue in option(self._options, "--queues", "-Q").split(",") if queue]
 
     @property
+    def excluded_queues(self) -> list[str]:
+        """The queues that the command line takes out of those."""
+        return [queue for queue in option(self._options, "--exclude-queues", "-X").split(",") if queue]
+
+    @property
     def pool(self) -> str:
         """The pool that the command line names, empty for the application's."""
         return option(self._options, "--pool", "-P")

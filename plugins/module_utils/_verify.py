@@ -25,6 +25,17 @@ _STALE = {
 }
 
 
+def is_busy(status: str, pool: str) -> bool:
+    """Whether a task may keep a worker with this C(status) and C(pool) from answering."""
+    return status.startswith(_BUSY) or (pool in _POOLS_OF_ONE_LOOP and running(status) != 0)
+
+
+def running(status: str) -> int | None:
+    """How many tasks a worker with this C(status) runs, none where it does not say so."""
+    found = _RUNNING.search(status)
+    return int(found[1]) if found else None
+
+
 @dataclass(frozen=True)
 class Wanted:
     """A service as the inventory describes it."""
@@ -72,12 +83,7 @@ class Seen:
 
     def is_busy(self, pool: str) -> bool:
         """Whether a task of its may keep it from answering, in a C(pool) of this kind."""
-        if self.status.startswith(_BUSY):
-            return True
-        if pool not in _POOLS_OF_ONE_LOOP:
-            return False
-        running = _RUNNING.search(self.status)
-        return running is None or running[1] != "0"
+        return is_busy(self.status, pool)
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,8 @@ def judge(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[st
         text = answer["error"].rstrip(".") + (f" (the same holds for {others})" if others else "")
         return [Finding(wanted[0], text, journal=True)]
     if answer["deaf"]:
-        text = "its application takes no remote commands (worker_enable_remote_control), so only its queues were tried"
-        return [*(Finding(worker, text, wrong=False) for worker in wanted), *_queues(wanted, answer)]
+        text = "takes no remote commands (worker_enable_remote_control is off, or its broker has no broadcasts)"
+        return [*(Finding(worker, text, wrong=False) for worker in wanted), *_queues(wanted, seen, answer)]
     findings = []
     for worker in wanted:
         told = answer["nodes"][worker.node]
@@ -129,7 +135,7 @@ def judge(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[st
             findings.append(_silent(worker, seen[worker.unit], worker.pool or answer["pool"]))
         else:
             findings += _consumes(worker, set(told["queues"]), set(answer["wanted"][worker.node]))
-    return [*findings, *_queues(wanted, answer)]
+    return [*findings, *_queues(wanted, seen, answer)]
 
 
 def _silent(worker: Wanted, seen: Seen, pool: str) -> Finding:
@@ -146,12 +152,12 @@ def _consumes(worker: Wanted, consumed: set[str], wanted: set[str]) -> list[Find
     return [Finding(worker, text) for text in (*missing, *more)]
 
 
-def _queues(wanted: Sequence[Wanted], answer: Mapping[str, Any]) -> list[Finding]:
+def _queues(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[str, Any]) -> list[Finding]:
     """A finding for each queue in which a task was not run, about the first of the workers that consume it."""
     findings = []
     for queue in (queue for queue, worked in answer["worked"].items() if not worked):
         workers = [worker for worker in wanted if queue in answer["wanted"][worker.node]]
-        if all(_is_full(answer["later"][worker.node]) for worker in workers):
+        if all(_was_occupied(worker, seen[worker.unit], answer) for worker in workers):
             text = f"was too busy to run a task in the queue {queue!r} in time"
             findings.append(Finding(workers[0], text, wrong=False))
         else:
@@ -159,5 +165,11 @@ def _queues(wanted: Sequence[Wanted], answer: Mapping[str, Any]) -> list[Finding
     return findings
 
 
-def _is_full(told: Mapping[str, Any] | None) -> bool:
-    return told is not None and len(told["active"]) >= (told["concurrency"] or 1)
+def _was_occupied(worker: Wanted, seen: Seen, answer: Mapping[str, Any]) -> bool:
+    """Whether C(worker) had no room for one more task, or has gone on with others, which were before it."""
+    if answer["deaf"]:
+        return bool(running(seen.status))
+    before, later = answer["nodes"][worker.node], answer["later"][worker.node]
+    if before is None or later is None:
+        return False
+    return len(later["active"]) >= (later["concurrency"] or 1) or later["accepted"] > before["accepted"]

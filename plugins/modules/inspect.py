@@ -27,8 +27,14 @@ options:
     type: list
     elements: str
     default: []
+  stopped:
+    description: Whether to ask for the lengths of queues also where no worker runs that sees the same.
+    type: bool
+    default: false
   timeout:
-    description: Seconds that importing the application, connecting to the broker and all answers may take.
+    description:
+      - Seconds that connecting to the broker and all answers may take. Importing an application has two minutes of its
+        own.
     type: int
     default: 15
 seealso:
@@ -71,9 +77,13 @@ workers:
       type: str
       sample: w1@app1
     answers:
-      description: Whether it answered, none if its application has C(worker_enable_remote_control) off.
+      description: Whether it answered, none if its application or its broker does without remote commands.
       type: bool
       sample: true
+    pool:
+      description: The pool that it uses, or is configured to use. None if nobody asked what its application has.
+      type: str
+      sample: prefork
     queues:
       description: The queues that it consumes now. This and all that follows is none if it did not answer.
       type: list
@@ -96,18 +106,14 @@ workers:
       description: How many tasks it has accepted since it started.
       type: int
       sample: 118
-    pool:
-      description: The pool that it uses.
-      type: str
-      sample: prefork
     concurrency:
       description: How many tasks it runs at the same time.
       type: int
       sample: 8
 queues:
   description:
-    - For each environment the queues of its workers on this host and how many messages wait in them, those of workers
-      that do not run included as long as one does that sees the same.
+    - For each environment the queues of its workers on this host and how many messages wait in them. Those of workers
+      that do not run are there if one does that sees the same, or with O(stopped).
     - None for a queue of which the broker does not say it.
   returned: success
   type: dict
@@ -131,56 +137,50 @@ from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 
 _PATIENCE = 60
-_TOLD = ("queues", "active", "reserved", "scheduled", "total", "pool", "concurrency")
+_TOLD = ("queues", "active", "reserved", "scheduled", "total", "concurrency")
 
 
-def inspect(systemd: Systemd, environments: list[str], timeout: float) -> dict[str, Any]:
+def inspect(systemd: Systemd, environments: list[str], stopped: bool, timeout: float) -> dict[str, Any]:
     """What the module returns."""
     services = _owned.of_environments(_owned.find(systemd), environments)
     workers = [service for service in services if service.kind == "worker"]
-    contexts = [context for context in _context.contexts(workers) if any(worker.pid for worker in context.services)]
+    contexts = [
+        context
+        for context in _context.contexts(workers)
+        if stopped or any(worker.pid for worker in context.services)
+    ]
     requests = {
         context: {
             "do": "inspect",
             "nodes": {worker.node: worker.queues for worker in context.services if worker.pid},
-            "queues": [queue for worker in context.services if not worker.pid for queue in worker.queues],
+            "stopped": [worker.queues for worker in context.services if not worker.pid],
             "patience": timeout / 3,
         }
         for context in contexts
     }
     answers = _context.ask(systemd, requests, timeout)
-    told = {
-        worker.unit.name: answer.get("nodes", {}).get(worker.node)
-        for context, answer in answers.items()
-        for worker in context.services
-    }
-    deaf = {
-        worker.unit.name
-        for context, answer in answers.items()
-        for worker in context.services
-        if worker.pid and answer.get("deaf")
-    }
+    answer_of = {worker.unit.name: answer for context, answer in answers.items() for worker in context.services}
     queues: dict[str, dict[str, Any]] = {}
     for context, answer in answers.items():
         queues.setdefault(context.service.environment, {}).update(answer.get("queues", {}))
     return {
-        "workers": [
-            described(worker, told.get(worker.unit.name), deaf=worker.unit.name in deaf) for worker in workers
-        ],
+        "workers": [described(worker, answer_of.get(worker.unit.name, {})) for worker in workers],
         "queues": queues,
         "problems": [f"{context}: {answer['error']}" for context, answer in answers.items() if "error" in answer],
     }
 
 
-def described(worker: Owned, told: dict[str, Any] | None, deaf: bool) -> dict[str, Any]:
-    """A worker and what it told of itself, as plain data."""
+def described(worker: Owned, answer: dict[str, Any]) -> dict[str, Any]:
+    """A worker and what the C(answer) of its application says of it, as plain data."""
+    told = answer.get("nodes", {}).get(worker.node)
     return {
         "environment": worker.environment,
         "name": worker.name,
         "unit": worker.unit.name,
         "node": worker.node,
-        "answers": None if deaf else told is not None,
+        "answers": None if worker.pid and answer.get("deaf") else told is not None,
         **{key: (told or {}).get(key) for key in _TOLD},
+        "pool": (told or {}).get("pool") or worker.pool or answer.get("pool"),
     }
 
 
@@ -188,14 +188,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "environments": {"type": "list", "elements": "str", "default": []},
+            "stopped": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 15},
         },
         supports_check_mode=True,
     )
     try:
-        result = inspect(
-            Systemd(module.run_command, _PATIENCE), module.params["environments"], module.params["timeout"]
-        )
+        result = inspect(Systemd(module.run_command, _PATIENCE), **module.params)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

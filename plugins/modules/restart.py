@@ -16,8 +16,8 @@ description:
   - A stop is warm. The next service is restarted when systemd calls the one before it active and, of a worker, when its
     node answers a ping at the broker, which is sent in the context of its service.
   - Fails at the first service that does not come back, and leaves the others as they are.
-  - Of a worker with the pool V(solo), which cannot answer while it works, and of one whose application takes no remote
-    commands no answer is awaited.
+  - No answer is awaited of a worker that a task keeps from answering (pools V(solo), V(gevent) and V(eventlet)), nor of
+    one that takes no remote commands, because its application or its broker does without.
 attributes:
   check_mode:
     description: Says what would be restarted.
@@ -38,7 +38,7 @@ options:
     type: int
     default: 900
   patience:
-    description: How long to wait for the answer of each worker, in seconds.
+    description: How long to wait for the answer of each worker, in seconds, after it was asked once.
     type: int
     default: 30
 seealso:
@@ -80,7 +80,7 @@ import time
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _context, _owned, _units
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _context, _owned, _units, _verify
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 
@@ -128,12 +128,15 @@ def answer(systemd: Systemd, worker: Owned, patience: float) -> str:
     """Wait until the node of C(worker) answers; returns why it does not."""
     (context,) = _context.contexts([worker])
     request = {"do": "inspect", "nodes": {worker.node: worker.queues}, "patience": _PING}
-    end = time.monotonic() + patience
+    end = 0.0
     while True:
         told = _context.ask(systemd, {context: request}, _PING * 3)[context]
-        busy = (worker.pool or told.get("pool")) == "solo" and "error" not in told
-        if told.get("nodes", {}).get(worker.node) or told.get("deaf") or busy:
+        if told.get("nodes", {}).get(worker.node) or told.get("deaf"):
             return ""
+        (unit,) = systemd.show([worker.unit.name], ("StatusText",)).values()
+        if "error" not in told and _verify.is_busy(unit["StatusText"], worker.pool or told.get("pool", "")):
+            return ""
+        end = end or time.monotonic() + patience
         if time.monotonic() > end:
             return told.get("error") or f"its node {worker.node} does not answer within {patience:g} s."
         time.sleep(_PAUSE)

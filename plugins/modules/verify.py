@@ -19,7 +19,8 @@ description:
     C(celery.accumulate), which every application has, and it needs no result backend.
   - Beat schedules; its status, with the time of its last task, is among the notes.
   - A worker that stops, one that is too busy to answer (pools V(solo), V(gevent) and V(eventlet)) and a queue whose
-    workers are all occupied are worth a note and no problem.
+    workers are all occupied, or go on with tasks that came earlier, are worth a note and no problem.
+  - A broadcast queue gets no task, which all workers would run.
   - Never fails on what it finds, but returns it. Changes nothing, and restarts nothing.
   - With Redis, the answer of a task that an overloaded worker runs too late stays in the broker, see
     M(stalk.celery.task).
@@ -90,8 +91,8 @@ options:
         type: str
   timeout:
     description:
-      - Seconds that importing an application, connecting to its broker, all answers and all tasks may take. Different
-        applications are asked at the same time.
+      - Seconds that connecting to a broker, all answers and all tasks may take. Different applications are asked at the
+        same time. Importing an application has two minutes of its own.
     type: int
     default: 30
 seealso:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._verify import is_busy
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import environments_of_run
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS
 
@@ -19,8 +20,9 @@ UNREACHABLE = "unreachable"
 MISSING = "missing"
 STOPPED = "stopped"
 RUNNING = "running"
+BUSY = "busy"
 NO_ANSWER = "no answer"
-GOOD = (RUNNING, "busy", "starting", "stopping", "reloading", STOPPED)
+GOOD = (RUNNING, BUSY, "starting", "stopping", "reloading", STOPPED)
 _STATES = {
     "active": RUNNING,
     "reloading": "reloading",
@@ -30,7 +32,7 @@ _STATES = {
     "inactive": STOPPED,
 }
 _SUBSTATES = {"auto-restart": "crashing", "exited": "exited"}
-_STATUSES = {"broker unreachable": "no broker", "busy with a task": "busy", "main loop hangs": "hangs"}
+_STATUSES = {"broker unreachable": "no broker", "busy with a task": BUSY, "main loop hangs": "hangs"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _row(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any] |
         service=service["name"],
         kind=service["kind"],
         unit=service["unit"],
-        state=_state(service, worker.get("answers") is False),
+        state=_state(service, worker),
         expected=wanted is not None and wanted["state"] == "started",
         since=service["since"],
         pid=service["pid"],
@@ -154,12 +156,14 @@ def _astray(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any
     return "" if wanted else "service"
 
 
-def _state(service: Mapping[str, Any], silent: bool) -> str:
+def _state(service: Mapping[str, Any], worker: Mapping[str, Any]) -> str:
     state = _SUBSTATES.get(service["substate"]) or _STATES.get(service["state"], str(service["state"]))
     if state != RUNNING:
         return state
     said = [word for status, word in _STATUSES.items() if service["status"].startswith(status)]
-    return said[0] if said else NO_ANSWER if silent else RUNNING
+    if said or worker.get("answers") is not False:
+        return said[0] if said else RUNNING
+    return BUSY if is_busy(service["status"], worker.get("pool") or "") else NO_ANSWER
 
 
 def _queues(report: Report, service: Mapping[str, Any], worker: Mapping[str, Any]) -> tuple[Queue, ...]:

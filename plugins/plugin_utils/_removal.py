@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -35,7 +35,7 @@ def left_behind(
     :param hostvars: the variables of all hosts.
     :param force: whether tasks may stay in queues that nobody consumes.
     """
-    return [
+    problems = (
         problem
         for name in dict.fromkeys(service["environment"] for service in services)
         for own in [[service for service in services if service["environment"] == name]]
@@ -45,7 +45,8 @@ def left_behind(
             *_beat(name, own, staying, environment),
             *(() if force else _queues(name, own, inspected, _consumed(environment, staying))),
         )
-    ]
+    )
+    return [*dict.fromkeys(problems)]
 
 
 def _environment(name: str, staying: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def _queues(
     lengths = inspected["queues"].get(name, {})
     for worker in services:
         answer = answers.get(worker["unit"], {})
-        alone = _alone(worker, answer, consumed) if worker["kind"] == "worker" else []
+        alone = _alone(worker, answer, lengths, consumed) if worker["kind"] == "worker" else []
         unknown = [queue for queue in alone if lengths.get(queue) is None]
         held = (answer.get("reserved") or 0) + (answer.get("scheduled") or 0)
         for queue in alone:
@@ -98,8 +99,14 @@ def _queues(
             yield f"the broker did not say how many tasks wait in {', '.join(unknown)} of {name}{reasons}. {_ADVICE}"
 
 
-def _alone(worker: Mapping[str, Any], answer: Mapping[str, Any], consumed: Container[str]) -> list[str]:
-    """Return the queues of a worker that no host consumes that stays."""
-    if worker["queues"]:
-        return [queue for queue in worker["queues"] if queue not in consumed]
-    return [] if "" in consumed else answer.get("queues") or [_DEFAULT_QUEUE]
+def _alone(
+    worker: Mapping[str, Any], answer: Mapping[str, Any], measured: Iterable[str], consumed: Container[str]
+) -> list[str]:
+    """Return the queues of a worker that no host consumes that stays.
+
+    Which ones the application has by default, only a worker that answers can say: otherwise all that were measured.
+    """
+    if not worker["queues"] and "" in consumed:
+        return []
+    queues = worker["queues"] or answer.get("queues") or [*measured] or [_DEFAULT_QUEUE]
+    return [queue for queue in queues if queue not in consumed]

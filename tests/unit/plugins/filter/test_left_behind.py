@@ -69,6 +69,15 @@ def test_tasks_that_a_worker_holds_would_go_back_into_the_queue() -> None:
     assert problem.startswith("live/w1 holds 4 tasks that no other host would take over.")
 
 
+def test_a_worker_that_does_not_run() -> None:
+    """Nobody says which queues it would consume: of all that were measured, one with tasks counts."""
+    stopped = {**W1, "state": "inactive"}
+    groups = {"live": ["app1"]}
+    assert problems(stopped, lengths={"edc": 0}, groups=groups) == []
+    assert "the queue edc of live has 2 tasks" in problems(stopped, lengths={"edc": 2}, groups=groups)[0]
+    assert len(problems(stopped, VIDEO, lengths={"edc": 0, "video": 2}, groups=groups)) == 1
+
+
 def test_a_broker_that_cannot_be_asked() -> None:
     (problem,) = problems(W1, lengths={}, groups={"live": ["app1"]})
     assert problem.startswith("the broker did not say how many tasks wait in celery of live (live/w1: refused).")

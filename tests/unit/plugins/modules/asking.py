@@ -19,7 +19,9 @@ APP = """
 import json, os, sys, time, uuid
 from pathlib import Path
 from celery import Celery
-from kombu.transport import filesystem
+from kombu import Queue
+from kombu.common import Broadcast
+from kombu.transport import filesystem, virtual
 
 def put(self, queue, payload, **kwargs):
     # Kombu's own lets a reader see a message that is half written.
@@ -32,6 +34,10 @@ print("what an application prints at its import")
 HERE = Path(__file__).parent
 if "BROKEN" in os.environ:
     raise RuntimeError("no settings for " + os.environ["BROKER_PASSWORD"])
+if "SLOW" in os.environ:
+    time.sleep(float(os.environ["SLOW"]))
+if "NO_FANOUT" in os.environ:
+    filesystem.Transport.implements = virtual.Transport.implements
 app = Celery("proj", broker=os.environ.get("BROKER", "filesystem://"))
 app.conf.update(
     worker_enable_remote_control="DEAF" not in os.environ,
@@ -43,6 +49,8 @@ app.conf.update(
     },
     task_routes={"*": {"queue": "routed"}},
 )
+if "QUEUES" in os.environ:
+    app.conf.update(worker_direct=True, task_queues=[Queue("a"), Queue("b"), Queue("c"), Broadcast("news")])
 
 @app.task
 def add(x, y):
@@ -109,6 +117,11 @@ class Project:
         for worker in self.workers:
             worker.kill()
             worker.wait()
+
+    def received(self, task: str) -> int:
+        """How often the workers have received a task."""
+        lines = [line for log in self.directory.glob("*.log") for line in log.read_text().splitlines()]
+        return sum(f"Task {task}[" in line and line.endswith(" received") for line in lines)
 
     def service(self, manager: Manager, name: str, options: str = "", kind: str = "worker", **variables: str) -> str:
         """Make a host have a service of the project that runs; returns the unit."""

@@ -96,6 +96,16 @@ def test_services_that_do_not_run_are_not_asked(run: Run, manager: Manager, proj
     assert not manager.program("systemd-run.calls").exists()
 
 
+@pytest.mark.parametrize(("options", "queues"), [("", ["celery"]), ("--queues=kept", ["kept"])])
+def test_queues_are_measured_where_no_worker_runs(
+    run: Run, manager: Manager, project: Project, options: str, queues: list[str]
+) -> None:
+    unit = project.service(manager, "w1", options)
+    manager.add(unit, **{**manager.units[unit], "MainPID": "0", "ActiveState": "inactive"})
+    result = run("inspect", stopped=True)
+    assert (result["workers"][0]["answers"], sorted(result["queues"]["live"])) == (False, queues)
+
+
 def test_queues_of_a_worker_that_does_not_run_are_measured(run: Run, manager: Manager, project: Project) -> None:
     project.service(manager, "w1", "--queues=celery")
     unit = project.service(manager, "down", "--queues=kept")

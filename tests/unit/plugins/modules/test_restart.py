@@ -108,6 +108,33 @@ def test_a_worker_that_cannot_answer_is_not_waited_for(
     assert run("restart", units=[unit], patience=60)["restarted"] == [unit]
 
 
+@pytest.mark.parametrize(("running", "works"), [(1, True), (0, False)])
+def test_a_worker_of_one_loop_may_be_busy(
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]], running: int, works: bool
+) -> None:
+    unit = project.service(manager, "w1", "--pool=gevent")
+    status = f"connected to x; {running} running, 0 reserved"
+    manager.running(unit, **project.properties(project.directory / "w1.conf"), StatusText=status)
+    asked(w1={"nodes": {}})
+    assert ("failed" not in run("restart", units=[unit], patience=1)) is works
+
+
+def test_patience_begins_when_the_application_has_been_imported(
+    run: Run, manager: Manager, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = project.service(manager, "w1")
+    now = [0.0]
+
+    def ask(_systemd: Systemd, requests: Mapping[Context, Answers], _timeout: float) -> dict[Context, Answers]:
+        now[0] += 60
+        answers: Answers = {f"w1@{HOST}": {"queues": []}} if now[0] > 60 else {}
+        return {context: {"nodes": answers} for context in requests}
+
+    monkeypatch.setattr(_context, "ask", ask)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    assert run("restart", units=[unit], patience=50)["restarted"] == [unit]
+
+
 def test_what_does_not_run_or_is_not_ours_is_left_as_it_is(
     run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]]
 ) -> None:

@@ -15,7 +15,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _disk
+from ansible_collections.stalk.celery.plugins.module_utils import _disk, _verify
+from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
+from ansible_collections.stalk.celery.plugins.module_utils._verify import Seen, Wanted
 
 from .asking import Project
 from .conftest import Manager, Run
@@ -192,3 +195,50 @@ def test_a_queue_whose_workers_are_all_occupied(run: Run, manager: Manager, proj
     problems, notes = verify(run, wanted(queues=QUEUES), timeout=12)
     assert problems == []
     assert notes == [f"live/w1: was too busy to run a task in the queue {queue!r} in time." for queue in QUEUES]
+
+
+def test_queues_that_the_application_makes(run: Run, manager: Manager, project: Project) -> None:
+    """A broadcast and the worker's own queue have other names in each process; one queue is taken out.
+
+    What goes to a broadcast, all workers run: it gets no task.
+    """
+    project.start("many", "--pool=solo", "--exclude-queues=c", QUEUES="1")
+    project.service(manager, "many", "--exclude-queues=c", QUEUES="1")
+    before = project.received("celery.accumulate")
+    assert verify(run, wanted("many")) == ([], [])
+    assert project.received("celery.accumulate") == before + len(QUEUES)
+
+
+@pytest.mark.parametrize("variable", ["DEAF", "NO_FANOUT"])
+def test_a_busy_worker_that_takes_no_commands(run: Run, manager: Manager, project: Project, variable: str) -> None:
+    """Also where the broker has no broadcasts, such as SQS. Its status says that it has tasks."""
+    change(manager, project.service(manager, "w1", **{variable: "1"}), StatusText="connected to x; 3 running")
+    problems, notes = verify(run, wanted(queues=["nobodys"]), timeout=4)
+    assert (problems, "takes no remote commands" in notes[0]) == ([], True)
+    assert notes[1] == "live/w1: was too busy to run a task in the queue 'nobodys' in time."
+
+
+@pytest.mark.parametrize(
+    ("later", "wrong"),
+    [({"active": [{}, {}]}, False), ({"accepted": 8}, False), ({"active": [{}]}, True), ({}, True)],
+)
+def test_a_queue_with_many_short_tasks(later: dict[str, Any], wrong: bool) -> None:
+    """At the moment of the look its workers may be between two of them."""
+    worker = Wanted("w1.service", "live", "worker", "w1", "w1@app1", ("a",), "prefork")
+    service = Owned("live", "worker", "w1", Unit("w1.service", {}), {})
+    before = {"queues": ["a"], "active": [], "concurrency": 2, "accepted": 7}
+    answer = {
+        "deaf": False,
+        "nodes": {"w1@app1": before},
+        "wanted": {"w1@app1": ["a"]},
+        "worked": {"a": False},
+        "later": {"w1@app1": {**before, **later}},
+    }
+    (finding,) = _verify.judge([worker], {"w1.service": Seen(service, False, None, ())}, answer)
+    assert finding.wrong is wrong
+
+
+def test_an_application_that_takes_long_to_import(run: Run, manager: Manager, project: Project) -> None:
+    """It has as long as in a trial, beside the timeout."""
+    project.service(manager, "w1", SLOW="5")
+    assert verify(run, wanted(queues=QUEUES), timeout=4) == ([], [])

@@ -105,6 +105,15 @@ def test_a_worker_that_does_not_answer() -> None:
     assert (row.state, row.bad, row.running, row.concurrency) == ("no answer", True, None, None)
 
 
+@pytest.mark.parametrize(
+    ("pool", "running", "state"), [("solo", 1, "busy"), ("solo", 0, "no answer"), ("prefork", 1, "no answer")]
+)
+def test_a_worker_of_one_loop_does_not_answer_while_it_works(pool: str, running: int, state: str) -> None:
+    own = service("live", "w1", pool="", status=f"connected to redis://x; {running} running, 0 reserved")
+    (row,) = rows_of([report("app1", own, workers=[worker(own, answers=False, pool=pool)])])
+    assert row.state == state
+
+
 def test_a_worker_that_may_not_answer_runs_all_the_same() -> None:
     (row,) = rows_of([report("app1", W1, workers=[worker(W1, answers=None)])])
     assert (row.state, row.running) == ("running", None)
@@ -181,6 +190,13 @@ def test_a_rollback_that_died_has_to_be_finished() -> None:
     assert commands(*hosts) == [("app1, app2: a rollback was not finished", "rollback -l live")]
 
 
+def test_files_that_could_not_be_compared() -> None:
+    hosts = [report(host, W1, unread=["live", "uat"]) for host in ("app1", "app2")]
+    ((what, command),) = commands(*hosts, report("app3", W1))
+    assert what.startswith("app1, app2: not compared with the inventory")
+    assert command == "verify -l live"
+
+
 def test_generations_are_those_of_a_run_on_all_hosts_newest_first() -> None:
     found = status_of(fleet(), NOW).generations
     assert [(kept.environment, kept.run, [*kept.hosts], [*kept.releases]) for kept in found] == [
@@ -199,6 +215,7 @@ def test_report_of_results() -> None:
         "inspected": {"workers": [worker(W1)], "queues": {"live": {"celery": 1}}, "problems": ["live/w1: no broker"]},
         "files": {"restart": [W1["unit"]], "changed_files": []},
         "kept": {"generations": {"live": []}},
+        "unread": ["live"],
     }
     assert report_of(raw) == report(
         "app1",
@@ -207,12 +224,13 @@ def test_report_of_results() -> None:
         queues={"live": {"celery": 1}},
         outdated=[W1["unit"]],
         generations={"live": []},
+        unread=["live"],
         problems=["live/w1: no broker"],
     )
 
 
 def test_report_of_an_unreachable_host() -> None:
-    raw = {"host": "app1", "groups": ["live"], "wanted": []}
+    raw = {"host": "app1", "groups": ["live"], "wanted": [], "unread": []}
     skipped = {name: {"skipped": True} for name in ("inspected", "files", "kept")}
     found = report_of({**raw, **skipped, "facts": {"unreachable": True, "msg": "Task failed: No route\n to host"}})
     assert (found["unreachable"], found["services"], found["problems"]) == ("No route to host", [], [])
@@ -220,6 +238,6 @@ def test_report_of_an_unreachable_host() -> None:
 
 def test_report_of_tasks_that_failed() -> None:
     raw = {"host": "app1", "groups": ["live"], "wanted": [], "files": {"failed": True, "msg": "in the way"}}
-    found = report_of({**raw, "facts": {}, "kept": {}, "inspected": {"failed": True, "msg": "no root"}})
+    found = report_of({**raw, "unread": [], "facts": {}, "kept": {}, "inspected": {"failed": True, "msg": "no root"}})
     assert found["problems"] == ["no root", "in the way"]
     assert items_of([], [found])[0].what == "no root"
