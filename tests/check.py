@@ -20,7 +20,9 @@ LOGS = ROOT / ".cache" / "logs"
 VENV = ROOT / ".venv"
 VENV_221 = ROOT / ".venv-2.21"
 LANES = 2  # three at a time take two processors as long, and tests get impatient
-SLOWEST = ("fleet", "reliability", "changes", "default", "limit")
+SLOWEST = ("fleet", "reliability", "changes", "limit", "default")
+PYLINT = ("pylint",)  # takes half of the time of sanity
+ONCE = ("changelog", "pep8", "runtime-metadata", "yamllint")  # say the same with each ansible-core
 WITH_221 = ("broker", "fleet", "limit")  # the other scenarios have the oldest ansible-core that is supported
 
 
@@ -44,14 +46,15 @@ class Outcome:
     seconds: float
 
 
-def without_hosts(pylint: bool, processes: bool) -> list[Step]:
+def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
     """Return the steps that need no host, the slow one first.
 
-    :param pylint: whether ansible-test runs it, which takes half of the time of sanity.
+    :param skipped: tests of ansible-test that are left out.
     :param processes: whether the unit tests are run that start Celery, which takes half of their time.
     """
+    skip = [f"--skip-test={test}" for test in skipped]
     return [
-        Step("ansible-test sanity", ["python", "-m", "tests.sanity", *([] if pylint else ["--skip-test=pylint"])]),
+        Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip]),
         unit_tests("unit tests", VENV, *([] if processes else ["-m", "not processes"])),
         Step("ansible-lint", ["ansible-lint", "--offline"]),
         Step("mypy", ["mypy"]),
@@ -70,10 +73,17 @@ def with_hosts(venv_221: Path) -> list[Step]:
     return [scenario(name, venv_221 if name in WITH_221 else VENV) for name in in_order]
 
 
-def with_ansible_221() -> list[Step]:
+def make_venv_221(python: Path) -> Step:
+    """Return the step that makes the virtual environment with ansible-core 2.21."""
+    command = ["python", "-m", "tests.venv", str(VENV_221), "requirements/ansible-2.21.txt", str(python)]
+    return Step("virtual environment with ansible-core 2.21", command)
+
+
+def with_ansible_221(python: Path) -> list[Step]:
     """Return the steps without hosts that are repeated with ansible-core 2.21; other Pythons had their turn before."""
+    version = python.name.removeprefix("python")
     return [
-        Step("ansible-test sanity 2.21", ["python", "-m", "tests.sanity", "--python=default"], venv=VENV_221),
+        Step("ansible-test sanity 2.21", ["python", "-m", "tests.sanity", f"--python={version}"], venv=VENV_221),
         unit_tests("unit tests 2.21", VENV_221, "-m", "not processes"),
     ]
 
@@ -126,15 +136,15 @@ def main() -> int:
     make_copy()
     everything = sys.argv[1:] == ["all"]
     python = at_least("3.12") if everything else None
-    outcomes = together(without_hosts(pylint=everything and python is None, processes=everything))
     notes = []
-    if python is not None:
-        make = ["-m", "tests.venv", str(VENV_221), "requirements/ansible-2.21.txt", str(python)]
-        subprocess.run([sys.executable, *make], cwd=ROOT, check=True)
-        outcomes += together(with_ansible_221() + with_hosts(VENV_221))
-    elif everything:
+    if not everything:
+        outcomes = together(without_hosts(PYLINT, processes=False))
+    elif python is None:
         notes.append("not run with ansible-core 2.21: there is no Python 3.12 or newer here")
-        outcomes += together(with_hosts(VENV))
+        outcomes = together(without_hosts([], processes=True)) + together(with_hosts(VENV))
+    else:
+        outcomes = together([make_venv_221(python), *without_hosts([*PYLINT, *ONCE], processes=True)])
+        outcomes += together(with_ansible_221(python) + with_hosts(VENV_221))
     print("\n" + "\n".join([line(outcome) for outcome in outcomes] + notes))
     failed = [outcome for outcome in outcomes if outcome.status != 0]
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} passed in {time.monotonic() - began:.0f} s")

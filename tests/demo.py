@@ -63,7 +63,8 @@ def table(rows: Sequence[Row]) -> str:
 
 def rows_of(environment: Sequence[Service]) -> list[Row]:
     """Return the rows of one environment: a task goes to every queue until every worker has run one."""
-    consumed = queues(environment[0])
+    workers = [f"{service.name}@{service.host}" for service in environment if service.name != "beat"]
+    consumed = queues(environment[0], workers)
     reports = {
         node: report
         for queue in sorted({queue for names in consumed.values() for queue in names})

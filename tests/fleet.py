@@ -8,7 +8,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,10 +174,13 @@ def whoami_of(service: Service, queue: str, nodes: Sequence[str], seconds: float
     return reports
 
 
-def queues(service: Service) -> dict[str, list[str]]:
-    """Return the queues that each node of the service's environment consumes."""
-    answer: dict[str, list[str]] = python(service, QUEUES)
-    return answer
+def queues(service: Service, nodes: Iterable[str], seconds: float = 30) -> dict[str, list[str]]:
+    """Ask all nodes of the service's environment for the queues they consume, until each of ``nodes`` has answered."""
+    until = time.monotonic() + seconds
+    while True:
+        answer: dict[str, list[str]] = python(service, QUEUES)
+        if set(nodes) <= answer.keys() or time.monotonic() > until:
+            return answer
 
 
 def ticks(service: Service) -> int:
@@ -208,6 +211,6 @@ def files(host: str) -> str:
     shape = "%p %u:%g %m %s %T@\n"
     roots = ("/etc", "/home", "/opt", "/srv", "/usr/lib/systemd", "/usr/local", "/var/lib")
     packages = ("(", "-name", "site-packages", "-o", "-path", "/var/lib/dpkg/info", ")", "-prune")
-    found = sorted(on_host(host, "find", *roots, "-printf", shape, *packages).splitlines())
+    found = sorted(on_host(host, "find", *roots, "-ignore_readdir_race", "-printf", shape, *packages).splitlines())
     lasting = [line for line in found if not re.match("/var/lib/celery[^ ]*/", line)]
     return "\n".join(re.sub("^(/var/lib/celery.*) [^ ]+ [^ ]+$", r"\1", line) for line in lasting)

@@ -18,8 +18,7 @@ from pathlib import Path
 def main() -> None:
     """Make the virtual environment anew and install the requirements."""
     directory, requirements = Path(sys.argv[1]), Path(sys.argv[2])
-    # Not sys.executable: that may be in the directory, which is about to be removed.
-    python = sys.argv[3] if len(sys.argv) > 3 else str(Path(sys.base_prefix, "bin", "python3"))
+    python = sys.argv[3] if len(sys.argv) > 3 else _python()
     print(f"making {directory} from {requirements} ...", file=sys.stderr, flush=True)
     with suppress(FileNotFoundError):
         shutil.rmtree(directory)
@@ -34,6 +33,15 @@ def main() -> None:
     # Of the collections in the package ansible a few files are read.
     compile_all = ["-m", "compileall", "-q", "-j0", "-x", "ansible_collections", str(directory / "lib")]
     subprocess.run([inside, *compile_all], check=True)
+
+
+def _python() -> str:
+    """Return Debian's own interpreter if it is of the version of this one: it is compiled to be fast.
+
+    Not sys.executable: that may be in the directory, which is about to be removed.
+    """
+    system = Path("/usr/bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    return str(system if system.exists() else Path(sys.base_prefix, "bin", "python3"))
 
 
 def _install_ensurepip() -> None:

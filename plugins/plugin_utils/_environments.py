@@ -32,7 +32,7 @@ def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
 
 def _patterns(limit: str) -> Iterator[str]:
     """Return what the parts of ``--limit`` select, as regular expressions, see ansible.inventory.manager."""
-    for part in split_host_pattern(limit):
+    for part in split_host_pattern(split_host_pattern(limit)):  # first at commas, if there are any, then at colons
         if part.startswith("@"):
             yield from _patterns(Path(part[1:]).read_text(encoding="utf-8").replace("\n", ","))
         elif part.lstrip("&").startswith("~"):

@@ -23,6 +23,10 @@ PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "procps", "iproute2", "sudo", "ca-certificates",
     "tzdata", "less", "logrotate", "openssh-server", "redis-server", "faketime",
 )
+TIMERS = (
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
+    "logrotate.timer",
+)
 OPTIONS = (
     "--variant=minbase", f"--include={','.join(PACKAGES)}",
     # A host starts what the test asks for, and gets an identity of its own.
@@ -31,6 +35,8 @@ OPTIONS = (
     '--customize-hook=echo "z /run 0755 root root" > "$1/etc/tmpfiles.d/run.conf"',
     # A container may not load kernel modules.
     '--customize-hook=chroot "$1" systemctl mask systemd-modules-load.service',
+    # Nothing but the tests and the collection changes a file.
+    f'--customize-hook=chroot "$1" systemctl mask {" ".join(TIMERS)}',
     '--customize-hook=: > "$1/etc/machine-id"',
 )
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,14 +14,17 @@ from tests.fleet import Service, environ, on_host, services, whoami
 from tests.runs import converged
 
 URL = "redis://debug:only-for-the-tests-debug@broker1:6379/3"
-VIRTUALENV = "/home/debug/made"
-VARIABLES = {"celery_debug": {
-    "app": "meta_edc.celery.debug:app",
-    "directory": "/home/debug/edc",
-    "virtualenv": VIRTUALENV,
-    "packages": ["celery[redis]", "django"],
-    "environment": {"CELERY_BROKER_URL": URL, "CELERY_RESULT_BACKEND": URL},
-}}
+
+
+def variables(virtualenv: str) -> dict[str, Any]:
+    """Return what makes the role make a virtual environment for debug."""
+    return {"celery_debug": {
+        "app": "meta_edc.celery.debug:app",
+        "directory": "/home/debug/edc",
+        "virtualenv": virtualenv,
+        "packages": ["celery[redis]", "django"],
+        "environment": {"CELERY_BROKER_URL": URL, "CELERY_RESULT_BACKEND": URL},
+    }}
 
 
 def worker() -> Service:
@@ -30,31 +35,35 @@ def worker() -> Service:
 
 @pytest.fixture(params=["pip", "uv"])
 def installer(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give the host uv or not; put everything back afterwards."""
+    """Give the host uv or not."""
     if request.param == "uv":
         on_host("app1", "cp", "/mnt/uv", "/usr/local/bin/uv")
     yield request.param
-    converged("--limit", "debug")
-    on_host("app1", "rm", "--recursive", "--force", VIRTUALENV, "/usr/local/bin/uv")
+    on_host("app1", "rm", "--force", "/usr/local/bin/uv")
 
 
 def test_packages_are_installed_as_the_environments_user(installer: str) -> None:
     """The worker runs from what the user owns, compiled, made by what the host has; a second run changes nothing."""
-    converged("--limit", "debug", "--check", variables=VARIABLES)
-    assert on_host("app1", "find", "/home/debug", "-maxdepth", "1", "-name", "made") == ""
-    converged("--limit", "debug", variables=VARIABLES)
-    assert environ(worker())["CELERY_BIN"] == f"{VIRTUALENV}/bin/celery"
+    name = f"made-by-{installer}"
+    virtualenv = f"/home/debug/{name}"
+    run = partial(converged, "--limit", "debug", variables=variables(virtualenv))
+    run("--check")
+    assert on_host("app1", "find", "/home/debug", "-maxdepth", "1", "-name", name) == ""
+    run()
+    assert environ(worker())["CELERY_BIN"] == f"{virtualenv}/bin/celery"
     assert whoami(worker(), "celery")[0]["user"] == "debug"
-    assert on_host("app1", "find", VIRTUALENV, "-not", "-user", "debug") == ""
-    made_by_uv = "uv =" in on_host("app1", "cat", f"{VIRTUALENV}/pyvenv.cfg")
+    assert on_host("app1", "find", virtualenv, "-not", "-user", "debug") == ""
+    made_by_uv = "uv =" in on_host("app1", "cat", f"{virtualenv}/pyvenv.cfg")
     assert made_by_uv == (installer == "uv")
-    assert on_host("app1", "find", VIRTUALENV, "-path", "*/celery/__pycache__/__init__.*.pyc")
-    assert "changed=0" in converged("--limit", "debug", variables=VARIABLES)
+    assert on_host("app1", "find", virtualenv, "-path", "*/celery/__pycache__/__init__.*.pyc")
+    assert "changed=0" in run()
 
 
 def test_without_packages_the_virtual_environment_is_left_alone() -> None:
-    """Not a file of it changes when the key is not set."""
-    look = ("find", "/home/debug/edc/.venv", "-printf", "%p %u %m %s %T@\n")
+    """Not a file of it changes when the key is not set, and the worker goes back to it."""
+    virtualenv = "/home/debug/edc/.venv"
+    look = ("find", virtualenv, "-printf", "%p %u %m %s %T@\n")
     before = on_host("app1", *look)
     converged("--limit", "debug")
     assert on_host("app1", *look) == before
+    assert environ(worker())["CELERY_BIN"] == f"{virtualenv}/bin/celery"

@@ -25,7 +25,7 @@ def worker(environment: str) -> Service:
 @pytest.mark.parametrize("environment", ["live", "uat"])
 def test_both_nodes_run_tasks_as_the_user_of_the_environment(environment: str) -> None:
     """Through the queue celery, in the checkout, with CELERY_ENABLED; and nobody else does."""
-    assert queues(worker(environment)) == {node: ["celery"] for node in NODES}
+    assert queues(worker(environment), NODES) == {node: ["celery"] for node in NODES}
     for report in whoami_of(worker(environment), "celery", NODES).values():
         assert (report["environment"], report["user"], report["group"]) == (environment,) * 3
         assert (report["queue"], report["directory"]) == ("celery", f"/home/{environment}/edc")

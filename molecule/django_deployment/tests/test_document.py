@@ -7,6 +7,7 @@ from __future__ import annotations
 from tests.fleet import environ, on_host, python, service, services
 from tests.releases import Releases
 from tests.runs import changes, converged, refused
+from tests.work import eventually
 
 HOSTS = ["web1", "web2"]
 MYAPP = Releases("/srv/myapp", "yourapp/tasks.py")
@@ -26,7 +27,8 @@ import json, os, sys
 from celery import Celery
 
 app = Celery(broker=os.environ["CELERY_BROKER_URL"], backend=os.environ["CELERY_RESULT_BACKEND"])
-print(json.dumps(app.send_task(f"yourapp.tasks.{sys.argv[1]}", queue=sys.argv[2]).get(timeout=30)))
+sent = [app.send_task(f"yourapp.tasks.{sys.argv[1]}", queue=sys.argv[2]) for _ in range(int(sys.argv[3]))]
+print(json.dumps([result.get(timeout=30) for result in sent]))
 """
 UNITS = {
     "web1": ["celery-production-mails", "celery-production-reports", "celery", "celerybeat"],
@@ -39,16 +41,22 @@ def processes() -> dict[tuple[str, str], int]:
     return {(host, unit): service(host, unit).pid for host in HOSTS for unit in UNITS[host]}
 
 
-def task(name: str, queue: str = "celery") -> dict[str, str]:
-    """Send a task of the project; return what it reports."""
-    report: dict[str, str] = python(service("web1", "celery"), TASK, name, queue)
-    return report
+def task(name: str, queue: str = "celery", count: int = 1) -> list[dict[str, str]]:
+    """Send tasks of the project; return what they report."""
+    reports: list[dict[str, str]] = python(service("web1", "celery"), TASK, name, queue, str(count))
+    return reports
 
 
 def releases() -> set[tuple[str, str]]:
-    """Return node and release of those who answer to the known-safe test task."""
-    reports = [task("example_task") for _number in range(12)]
-    return {(report["node"], report["release"]) for report in reports}
+    """Return node and release of those who answer to the known-safe test task, until both hosts have."""
+    found: set[tuple[str, str]] = set()
+
+    def all_have() -> bool:
+        found.update((report["node"], report["release"]) for report in task("example_task", count=12))
+        return {node.partition("@")[2] for node, _release in found} >= {*HOSTS}
+
+    eventually("an answer of both hosts", all_have, 30)
+    return found
 
 
 def test_the_services_have_the_names_of_the_document_and_start_at_boot() -> None:
@@ -71,9 +79,9 @@ def test_a_service_has_the_context_of_the_document() -> None:
 def test_tasks_run_on_both_hosts_and_in_their_own_queues() -> None:
     """The worker of a queue is a service of its own, which can be watched and restarted on its own."""
     assert releases() == {("default@web1", FIRST), ("default@web2", FIRST)}
-    report = task("send_mail", "mails")
+    (report,) = task("send_mail", "mails")
     assert (report["node"].partition("@")[0], report["queue"], report["user"]) == ("mails", "mails", "django")
-    assert task("report", "reports") == 0
+    assert task("report", "reports") == [0]
 
 
 def test_a_deploy_migrates_once_and_restarts_warm() -> None:
@@ -87,7 +95,7 @@ def test_a_deploy_migrates_once_and_restarts_warm() -> None:
     converged("-l", "production", playbook="playbooks/restart.yml")
     assert not before.items() & processes().items()
     assert releases() == {("default@web1", SECOND), ("default@web2", SECOND)}
-    assert task("report", "reports") == 0
+    assert task("report", "reports") == [0]
 
 
 def test_a_broken_release_restarts_nothing_and_is_rolled_back() -> None:

@@ -96,13 +96,13 @@ def test_what_runs_is_proven_and_nothing_changes(inventory: Inventory) -> None:
 
 def test_what_does_not_work_is_named(inventory: Inventory) -> None:
     """Systemd calls all of this running: a worker that lost a queue, and one that hangs."""
-    on_host("app2", "celery-live", "control", "--destination=mails@app2", "cancel_consumer", "mails")
+    on_host("app2", "celery-live", "control", "--timeout=10", "--destination=mails@app2", "cancel_consumer", "mails")
     on_host("app1", "systemctl", "kill", "--signal=STOP", "--kill-whom=main", "celery-live-w1")
     try:
         output = refused("-l", "live", playbook=VERIFY, inventory=inventory)
     finally:
         on_host("app1", "systemctl", "kill", "--signal=CONT", "--kill-whom=main", "celery-live-w1")
-        on_host("app2", "celery-live", "control", "--destination=mails@app2", "add_consumer", "mails")
+        on_host("app2", "celery-live", "control", "--timeout=10", "--destination=mails@app2", "add_consumer", "mails")
     assert "celery-live-w1.service" in output
     assert "mails" in output
     converged("-l", "live", playbook=VERIFY, inventory=inventory)
@@ -262,7 +262,7 @@ def test_a_host_that_left_is_emptied(inventory: Inventory) -> None:
 
 def test_tasks_are_not_left_without_a_worker(inventory: Inventory) -> None:
     """To remove the last workers of a queue that has tasks has to be asked for twice."""
-    python(worker(), SEND, "mails", "6", "4")
+    python(worker(), SEND, "mails", "6", "12")
     with untouched("app1", "app2"):
         assert "celery_service_force" in refused("-l", "live", playbook=REMOVE, inventory=inventory)
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import Any
 
 from tests.fleet import environ, on_host, owners, service, wait_for_new_process
@@ -54,11 +53,11 @@ def test_the_router_sends_customers_to_their_own_worker() -> None:
 
 
 def test_256_tasks_wait_at_the_same_time() -> None:
-    """Those of the worker with eventlet, a second each, end together."""
-    began = time.monotonic()
+    """Those of the worker with eventlet; a pool of processes would run a few."""
     reports = send("feeds.tasks.fetch", 256)
-    assert time.monotonic() - began < 60
     assert {(report["queue"], report["node"]) for report in reports} == {("feeds", "celery@feeds.app1")}
+    at_once = [sum(other["begun"] <= one["begun"] < other["done"] for other in reports) for one in reports]
+    assert max(at_once) > 100
 
 
 def test_the_pools_have_their_sizes() -> None:

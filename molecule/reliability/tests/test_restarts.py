@@ -21,10 +21,10 @@ from pathlib import Path
 unit, record, times = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 running = []
 for _ in range(times):
-    before = record.read_text().count("begun")
-    while record.read_text().count("begun") == before:
+    before = text = record.read_text()
+    while text.count("begun") == before.count("begun") or text.count("begun") == text.count("done"):
         time.sleep(0.1)
-    text = record.read_text()
+        text = record.read_text()
     running.append(text.count("begun") - text.count("done"))
     subprocess.run(["systemctl", "restart", unit], check=True)
 print(json.dumps(running))

@@ -35,7 +35,7 @@ def test_the_unit_and_its_environment_file_have_the_names_of_the_document() -> N
 @pytest.mark.parametrize("queue", QUEUES)
 def test_tasks_of_both_queues_run_on_that_node(queue: str) -> None:
     """As the user celery, in /opt/celery."""
-    assert queues(worker()) == {NODE: QUEUES}
+    assert queues(worker(), [NODE]) == {NODE: QUEUES}
     (report,) = whoami(worker(), queue)
     assert (report["node"], report["queue"]) == (NODE, queue)
     assert (report["user"], report["group"], report["directory"]) == ("celery", "celery", "/opt/celery")

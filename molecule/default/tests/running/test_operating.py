@@ -51,10 +51,10 @@ def test_the_target_is_the_whole_environment_and_nothing_else() -> None:
 
 def test_the_operator_command_asks_its_environment_and_no_other() -> None:
     """celery-live finds the nodes of live on all hosts."""
-    answer = on_host("app1", "celery-live", "inspect", "ping")
+    answer = on_host("app1", "celery-live", "inspect", "--timeout=3", "ping")
     assert {"w1@app1", "w2@app1", "w1@app2", "reports@app2", "mails@app2"} <= set(answer.replace(":", " ").split())
     assert "5 nodes online" in answer
-    assert "1 node online" in on_host("app1", "celery-uat", "inspect", "ping")
+    assert "1 node online" in on_host("app1", "celery-uat", "inspect", "--timeout=3", "ping")
 
 
 def test_the_operator_command_runs_in_the_context_of_the_services() -> None:

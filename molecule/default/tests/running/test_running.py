@@ -65,8 +65,8 @@ def test_all_processes_belong_to_the_environments_user(host: str, unit: str) -> 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_each_node_consumes_its_queues(environment: str) -> None:
     """Nodes see those of their own environment only, on all hosts."""
-    found = {node: sorted(names) for node, names in queues(service("app1", f"celery-{environment}-w1")).items()}
-    assert found == QUEUES[environment]
+    found = queues(service("app1", f"celery-{environment}-w1"), QUEUES[environment])
+    assert {node: sorted(names) for node, names in found.items()} == QUEUES[environment]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

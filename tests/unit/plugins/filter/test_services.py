@@ -37,6 +37,7 @@ def services_on(host: str = "app1", **changes: Any) -> list[dict[str, Any]]:
         ("app1:&live", ["live"]),
         ("app1", ["live", "uat"]),
         ("app1:&live[0]", ["live"]),
+        ("app2,uat:!app1", ["uat"]),
         ("live[1:2],", ["live"]),
         ("live[-1]", ["live"]),
         ("li*", ["live"]),
