@@ -17,6 +17,7 @@ from tests.runs import DEPLOY, changes, converged, interrupted, refused
 from tests.work import Work, eventually, send
 
 REMOVE = "stalk.celery.remove"
+RESTART = "stalk.celery.restart"
 FOREIGN = "/etc/systemd/system/celery-live-mine.service"
 FOREIGN_UNIT = "[Service]\nExecStart=/usr/bin/sleep infinity\n"
 HOLD = APP + """
@@ -112,7 +113,10 @@ def test_only_what_changed_is_restarted(inventory: Inventory) -> None:
 
 
 def test_a_renamed_worker_replaces_the_old_one(inventory: Inventory) -> None:
-    """The old service is stopped and its files go; what somebody else wrote stays, running."""
+    """The old service is stopped and its files go; what somebody else wrote stays, running.
+
+    Until then it would go on with the old code after a restart, which is refused.
+    """
     on_host("app1", "tee", FOREIGN, stdin=FOREIGN_UNIT)
     on_host("app1", "systemctl", "daemon-reload")
     on_host("app1", "systemctl", "start", Path(FOREIGN).name)
@@ -120,6 +124,9 @@ def test_a_renamed_worker_replaces_the_old_one(inventory: Inventory) -> None:
     content = inventory.environment("live")
     content["workers"][1]["name"] = "imports"
     inventory.write("live", content)
+    said = refused("-l", "live", playbook=RESTART, inventory=inventory)
+    assert "celery-live-w2.service runs on app1 and is not in the inventory" in said
+    assert running("app1", "live") == before[0]
     converged("-l", "live", inventory=inventory)
     after = running("app1", "live")
     assert after.keys() - before[0].keys() == {"celery-live-imports.service"}
