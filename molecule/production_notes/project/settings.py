@@ -4,9 +4,12 @@
 """Settings of the project: one queue for each Django app that asks for one, by its router."""
 from __future__ import annotations
 
+import os
+
 SECRET_KEY = "only for tests"
 INSTALLED_APPS = ["core", "customers", "feeds"]
 USE_TZ = True
 
 CELERY_RESULT_BACKEND = "rpc://"
 CELERY_TASK_ROUTES = ["customers.routers.CeleryTaskRouter", "feeds.routers.CeleryTaskRouter"]
+CELERY_BROKER_HEARTBEAT = float(os.environ.get("BROKER_HEARTBEAT", "120"))
