@@ -190,7 +190,6 @@ class Asker:
     def task(self, request: Answer) -> Answer:
         """Send a task and await its end."""
         name, args, kwargs = request["name"], request["args"], request["kwargs"]
-        self.app.loader.import_default_modules()
         task = self.app.tasks.get(name)
         if task is None:
             nearest = difflib.get_close_matches(name, list(self.app.tasks), n=1)
@@ -291,6 +290,9 @@ def answer(request: Answer, clock: Clock) -> Answer:
     from celery.app.utils import find_app
 
     app = find_app(request["app"])
+    app.conf.get("broker_url")  # or what configures the application is imported later
+    if request["do"] == "task":
+        app.loader.import_default_modules()
     clock.start("connecting to the broker", request["timeout"])
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.2)

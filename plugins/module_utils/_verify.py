@@ -27,7 +27,9 @@ _STALE = {
 
 def is_busy(status: str, pool: str) -> bool:
     """Whether a task may keep a worker with this C(status) and C(pool) from answering."""
-    return status.startswith(_BUSY) or (pool in _POOLS_OF_ONE_LOOP and running(status) != 0)
+    tasks = running(status)
+    says_so = status.startswith(_BUSY) or (pool in _POOLS_OF_ONE_LOOP and bool(tasks))
+    return says_so or (pool == "solo" and tasks is None)
 
 
 def running(status: str) -> int | None:
@@ -172,4 +174,5 @@ def _was_occupied(worker: Wanted, seen: Seen, answer: Mapping[str, Any]) -> bool
     before, later = answer["nodes"][worker.node], answer["later"][worker.node]
     if before is None or later is None:
         return False
-    return len(later["active"]) >= (later["concurrency"] or 1) or later["accepted"] > before["accepted"]
+    is_full = len(later["active"]) >= (later["concurrency"] or 1)
+    return is_full or (later["accepted"] > before["accepted"] and later["reserved"] > 0)

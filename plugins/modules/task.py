@@ -53,7 +53,8 @@ options:
     description: The queue to which to send. By default the one to which the application routes the task.
     type: str
   timeout:
-    description: Seconds that importing the application, sending the task and running it may take.
+    description:
+      - Seconds that sending the task and running it may take. Importing the application has two minutes of its own.
     type: int
     default: 60
   _arguments:

@@ -111,7 +111,7 @@ def _of_environments(reports: Sequence[Report], environments: Container[str]) ->
         Item(environment, ", ".join(hosts), what, f"ansible-playbook stalk.celery.{playbook} -l {environment}")
         for what, playbook, found in (
             ("a rollback was not finished", _ROLLBACK, unfinished),
-            ("not compared with the inventory: the broker's host does not tell the password", _VERIFY, unread),
+            ("not compared with the inventory: the broker's host does not tell the password", _SITE, unread),
         )
         for environment in sorted({name for names in found.values() for name in names if name in environments})
         for hosts in [[host for host, names in found.items() if environment in names]]

@@ -32,13 +32,15 @@ def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
 
 def _patterns(limit: str) -> Iterator[str]:
     """Return what the parts of ``--limit`` select, as regular expressions, see ansible.inventory.manager."""
-    for part in split_host_pattern(split_host_pattern(limit)):  # first at commas, if there are any, then at colons
-        if part.startswith("@"):
-            yield from _patterns(Path(part[1:]).read_text(encoding="utf-8").replace("\n", ","))
-        elif part.lstrip("&").startswith("~"):
-            yield part.lstrip("&")[1:]
-        elif part and not part.startswith("!"):
-            yield fnmatch.translate(_SUBSCRIPT.sub("", part.lstrip("&")))
+    parts = split_host_pattern(limit)
+    files = [Path(part[1:]).read_text(encoding="utf-8") for part in parts if part.startswith("@")]
+    for part in (*parts, *(line.strip() for text in files for line in text.splitlines())):
+        regex = part.lstrip("&")
+        if regex.startswith("~"):
+            yield regex[1:]
+        elif part and not part.startswith(("@", "!~")):
+            names = (one.lstrip("&") for one in split_host_pattern(part) if not one.startswith("!"))
+            yield from (fnmatch.translate(_SUBSCRIPT.sub("", name)) for name in names)
 
 
 def complete_environment(name: str, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,9 @@ def services_on(host: str = "app1", **changes: Any) -> list[dict[str, Any]]:
         ("live[-1]", ["live"]),
         ("li*", ["live"]),
         ("~(li|la)ve$", ["live"]),
+        ("~(?:live|uat),app3", ["live", "uat"]),
+        ("app1,&~(?:live|prod)", ["live"]),
+        ("all,!~(?:uat)", ["live", "uat"]),
         ("app*", ["live", "uat"]),
         ("~app[12]", ["live", "uat"]),
         ("all:!uat", ["live", "uat"]),
@@ -52,7 +55,7 @@ def test_environments_of_a_run(limit: str, expected: list[str]) -> None:
     assert [environment["name"] for environment in environments({"live": MINIMAL, "uat": MINIMAL}, limit)] == expected
 
 
-@pytest.mark.parametrize(("lines", "expected"), [("app1\napp2\n", ["live", "uat"]), ("app1\nuat\n", ["uat"])])
+@pytest.mark.parametrize(("lines", "expected"), [("app1\napp2\n", ["live", "uat"]), ("app1\n~(?:u)at\n", ["uat"])])
 def test_environments_of_a_run_that_a_file_limits(tmp_path: Path, lines: str, expected: list[str]) -> None:
     (tmp_path / "site.retry").write_text(lines)
     found = environments({"live": MINIMAL, "uat": MINIMAL}, f"@{tmp_path}/site.retry")

@@ -108,12 +108,14 @@ def test_a_worker_that_cannot_answer_is_not_waited_for(
     assert run("restart", units=[unit], patience=60)["restarted"] == [unit]
 
 
-@pytest.mark.parametrize(("running", "works"), [(1, True), (0, False)])
+@pytest.mark.parametrize(
+    ("status", "works"), [("connected to x; 1 running", True), ("connected to x; 0 running", False), ("", False)]
+)
 def test_a_worker_of_one_loop_may_be_busy(
-    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]], running: int, works: bool
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]], status: str, works: bool
 ) -> None:
+    """If it says so: one of type exec says nothing."""
     unit = project.service(manager, "w1", "--pool=gevent")
-    status = f"connected to x; {running} running, 0 reserved"
     manager.running(unit, **project.properties(project.directory / "w1.conf"), StatusText=status)
     asked(w1={"nodes": {}})
     assert ("failed" not in run("restart", units=[unit], patience=1)) is works

@@ -220,13 +220,19 @@ def test_a_busy_worker_that_takes_no_commands(run: Run, manager: Manager, projec
 
 @pytest.mark.parametrize(
     ("later", "wrong"),
-    [({"active": [{}, {}]}, False), ({"accepted": 8}, False), ({"active": [{}]}, True), ({}, True)],
+    [
+        ({"active": [{}, {}]}, False),
+        ({"accepted": 8, "reserved": 3}, False),
+        ({"accepted": 8}, True),
+        ({"active": [{}], "reserved": 3}, True),
+        ({}, True),
+    ],
 )
 def test_a_queue_with_many_short_tasks(later: dict[str, Any], wrong: bool) -> None:
     """At the moment of the look its workers may be between two of them."""
     worker = Wanted("w1.service", "live", "worker", "w1", "w1@app1", ("a",), "prefork")
     service = Owned("live", "worker", "w1", Unit("w1.service", {}), {})
-    before = {"queues": ["a"], "active": [], "concurrency": 2, "accepted": 7}
+    before = {"queues": ["a"], "active": [], "reserved": 0, "concurrency": 2, "accepted": 7}
     answer = {
         "deaf": False,
         "nodes": {"w1@app1": before},

@@ -194,7 +194,7 @@ def test_files_that_could_not_be_compared() -> None:
     hosts = [report(host, W1, unread=["live", "uat"]) for host in ("app1", "app2")]
     ((what, command),) = commands(*hosts, report("app3", W1))
     assert what.startswith("app1, app2: not compared with the inventory")
-    assert command == "verify -l live"
+    assert command == "site -l live"
 
 
 def test_generations_are_those_of_a_run_on_all_hosts_newest_first() -> None:
