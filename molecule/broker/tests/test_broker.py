@@ -133,10 +133,12 @@ def test_a_run_without_the_brokers_host_finds_the_way_to_it() -> None:
     assert changes(converged("-l", "live")) == {"app1": 0}
 
 
-def test_the_services_are_seen_and_proven_while_the_brokers_host_is_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize("trouble", ["ansible_host: nowhere\n", "ansible_python_interpreter: /nowhere\n"])
+def test_the_services_are_seen_and_proven_while_the_brokers_host_cannot_be_asked(tmp_path: Path, trouble: str) -> None:
     """Only what takes the password is left out, and the table says so."""
     lost = Inventory(tmp_path / "inventory")
-    lost.lose("broker1")
+    (lost.directory / "host_vars").mkdir()
+    (lost.directory / "host_vars" / "broker1.yml").write_text(trouble)
     converged("-l", "live", playbook="stalk.celery.verify", inventory=lost)
     table = converged("-l", "live", playbook="stalk.celery.status", inventory=lost)
     assert "1 environment on 1 host, 1 service: 1 running" in table
