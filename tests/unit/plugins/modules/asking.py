@@ -17,8 +17,10 @@ from .conftest import Manager
 
 APP = """
 import json, os, sys, time, uuid
+from datetime import datetime, timedelta
 from pathlib import Path
 from celery import Celery
+from celery.worker import request
 from kombu import Queue
 from kombu.common import Broadcast
 from kombu.transport import filesystem, virtual
@@ -36,6 +38,12 @@ if "BROKEN" in os.environ:
     raise RuntimeError("no settings for " + os.environ["BROKER_PASSWORD"])
 if "SLOW" in os.environ:
     time.sleep(float(os.environ["SLOW"]))
+if "AHEAD" in os.environ:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(seconds=float(os.environ["AHEAD"]))
+    request.datetime = Ahead
 if "NO_FANOUT" in os.environ:
     filesystem.Transport.implements = virtual.Transport.implements
 app = Celery("proj", broker=os.environ.get("BROKER", "filesystem://"))

@@ -248,3 +248,10 @@ def test_an_application_that_takes_long_to_import(run: Run, manager: Manager, pr
     """It has as long as in a trial, beside the timeout."""
     project.service(manager, "w1", SLOW="5")
     assert verify(run, wanted(queues=QUEUES), timeout=4) == ([], [])
+
+
+def test_a_worker_whose_clock_is_ahead(run: Run, manager: Manager, project: Project) -> None:
+    """It would drop a task that is worth nothing after the time for which its answer is awaited."""
+    project.start("ahead", "--pool=solo", "--queues=ahead", AHEAD="40")
+    project.service(manager, "ahead", "--queues=ahead")
+    assert verify(run, wanted("ahead", queues=["ahead"]), timeout=8) == ([], [])
