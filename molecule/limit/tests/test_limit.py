@@ -20,6 +20,10 @@ REMOVE = "stalk.celery.remove"
 RESTART = "stalk.celery.restart"
 FOREIGN = "/etc/systemd/system/celery-live-mine.service"
 FOREIGN_UNIT = "[Service]\nExecStart=/usr/bin/sleep infinity\n"
+GOES_AWAY = """
+ansible_host: "{{ 'nowhere' if hostvars.app1.__celery_service_preflight is defined else 'app2' }}"
+ansible_ssh_retries: 0
+"""
 HOLD = APP + """
 app.send_task("meta_edc.tasks.run", sys.argv[1:], queue="celery", ignore_result=True)
 print("null")
@@ -179,6 +183,22 @@ def test_a_host_that_is_added_to_the_group_works_its_queues(inventory: Inventory
     assert (files("app1"), running("app1", "live"), running("app1", "uat"), running("app2", "uat")) == before
     reports = whoami_of(service("app1", "celery-live-w1"), "celery", ["w1@app1", "w1@app2"])
     assert {node: report["user"] for node, report in reports.items()} == {"w1@app1": "live", "w1@app2": "live"}
+
+
+def test_a_host_that_goes_away_during_a_restart_is_named_and_the_other_of_its_batch_is_done(
+    inventory: Inventory, tmp_path: Path
+) -> None:
+    """It was there when the code was tried. Only it fails, and with it the run."""
+    lost = Inventory(tmp_path, inventory.directory)
+    (lost.directory / "host_vars").mkdir()
+    (lost.directory / "host_vars" / "app2.yml").write_text(GOES_AWAY)
+    before = running("app1", "live"), running("app2", "live")
+    said = refused("-l", "live", playbook=RESTART, inventory=lost, variables={"celery_service_serial": 2})
+    assert "The connection to app2 was lost" in said
+    assert "(those of app2 perhaps not any more, status.yml tells)" in said
+    assert "app1 failed" not in said
+    assert running("app2", "live") == before[1]
+    assert not set(running("app1", "live").values()) & set(before[0].values())
 
 
 def test_a_beat_that_moves_is_at_most_at_one_place_if_the_run_fails_or_dies(
