@@ -54,7 +54,7 @@ _UNKNOWN = re.compile(r"Unknown (?:key|lvalue)(?: name)? '(?P<key>\w+)'")
 class Trial:
     """A new configuration of C(service) that is to be run once, with copies of its C(files) in C(directory).
 
-    C(accounts) are those of its user and its group that exist.
+    C(accounts) are those of C(User) and C(Group) of which this host has the account.
     """
 
     service: Service
@@ -90,8 +90,9 @@ class Trial:
     def unit(self) -> str | None:
         """The unit that runs the script in place of celery, with celery's arguments, in the context of the new unit.
 
-        Where the user or the group does not exist yet, the script runs as a dynamic user. Of the directories that the
-        new unit has systemd make, none is made. None for a unit that does not run celery as the collection's units do.
+        Where the user does not exist yet, the script runs as a dynamic user, and where only the group does not, with
+        the primary group of the user. Of the directories that the new unit has systemd make, none is made. None for a
+        unit that does not run celery as the collection's units do.
         """
         service = [
             (key, value)
@@ -109,7 +110,7 @@ class Trial:
                 "[Service]",
                 "Environment=PYTHONDONTWRITEBYTECODE=1",
                 *(f"Environment={_STOP_TIMEOUT}={value}" for key, value in service if key == "TimeoutStopSec"),
-                *(self._line(key, value) for key, value in service if not key.startswith(_DROPPED)),
+                *(self._line(key, value) for key, value in service if not self._is_dropped(key)),
                 "Type=oneshot",
                 "RemainAfterExit=yes",
                 "TimeoutStartSec=120",
@@ -121,8 +122,11 @@ class Trial:
             ]
         )
 
+    def _is_dropped(self, key: str) -> bool:
+        return key.startswith(_DROPPED) or (key == "Group" and "Group" not in self.accounts)
+
     def _line(self, key: str, value: str) -> str:
-        if key in ("User", "Group") and value not in self.accounts:
+        if key == "User" and "User" not in self.accounts:
             return "DynamicUser=yes"
         if key == "EnvironmentFile":
             path = value.lstrip("-").replace("%%", "%")

@@ -284,9 +284,9 @@ def try_out(
 
 
 def accounts(service: Service) -> tuple[str, ...]:
-    """Those of the user and the group of C(service) that exist."""
-    wanted = ((pwd.getpwnam, service.user), (grp.getgrnam, service.group))
-    return tuple(name for lookup, name in wanted if _disk.is_known(lookup, name))
+    """Those of C(User) and C(Group) of C(service) that exist."""
+    wanted = (("User", pwd.getpwnam, service.user), ("Group", grp.getgrnam, service.group))
+    return tuple(key for key, lookup, name in wanted if _disk.is_known(lookup, name))
 
 
 def main() -> None:

@@ -100,13 +100,26 @@ def trial(unit: str, *accounts: str) -> Trial:
 
 
 def test_the_context_is_kept_and_the_effects_are_not() -> None:
-    assert trial(UNIT, "live", "celery").unit == TRIAL
+    assert trial(UNIT, "User", "Group").unit == TRIAL
 
 
 def test_a_user_that_does_not_exist_yet() -> None:
-    unit = trial(UNIT, "celery").unit or ""
+    unit = trial(UNIT, "Group").unit or ""
     assert "User=live" not in unit
     assert "DynamicUser=yes\nGroup=celery" in unit
+
+
+def test_a_group_that_does_not_exist_yet_though_its_user_does() -> None:
+    unit = trial(UNIT.replace("Group=celery", "Group=live"), "User").unit or ""
+    assert "User=live\n" in unit
+    assert "Group=" not in unit
+    assert "DynamicUser" not in unit
+
+
+def test_a_user_that_does_not_exist_yet_though_its_group_does() -> None:
+    unit = trial(UNIT.replace("Group=celery", "Group=live"), "Group").unit or ""
+    assert "User=" not in unit.replace("DynamicUser=", "")
+    assert "DynamicUser=yes\nGroup=live\n" in unit
 
 
 @pytest.mark.parametrize(
