@@ -22,6 +22,10 @@ options:
     description: Absolute path of C(redis-server) or C(valkey-server).
     type: str
     required: true
+  selinux:
+    description: Whether the host has SELinux, whose policy knows the files of Redis by their types.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -41,9 +45,9 @@ from typing import Any
 from ansible_collections.stalk.celery.plugins.plugin_utils._realms import Realm, instances_of
 
 
-def instances(realms: Sequence[Realm], program: str) -> dict[str, list[dict[str, Any]]]:
+def instances(realms: Sequence[Realm], program: str, selinux: bool = False) -> dict[str, list[dict[str, Any]]]:
     """Return the files and units of the instances."""
-    return instances_of(realms, program)
+    return instances_of(realms, program, selinux)
 
 
 class FilterModule:

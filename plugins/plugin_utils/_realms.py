@@ -67,22 +67,23 @@ def realms_of_host(
     return [{**realm, "local": realm["kind"] not in remote} for realm in found if realm["name"] in run]
 
 
-def instances_of(realms: Sequence[Realm], program: str) -> dict[str, list[dict[str, Any]]]:
+def instances_of(realms: Sequence[Realm], program: str, selinux: bool) -> dict[str, list[dict[str, Any]]]:
     """Return the files and units of the Redis instances that keep the realms of a host.
 
     :param program: the path of the server.
+    :param selinux: whether the directories need the types that the host's policy has for those of Redis.
     """
     shared = [realm for realm in realms if realm["kind"] == "redis"][:1]
-    files = [entry for realm in realms if realm["kind"] == SOCKET for entry in _instance(realm, program, own=True)]
-    files += [entry for realm in shared for entry in _instance(realm, program, own=False)]
+    wanted = [(realm, True) for realm in realms if realm["kind"] == SOCKET] + [(realm, False) for realm in shared]
+    host = {"program": program, "selinux": selinux}
+    files = [entry for realm, own in wanted for entry in _instance(realm, {**host, "own": own})]
     return {"files": files, "units": [{"name": unit} for unit in dict.fromkeys(entry["unit"] for entry in files)]}
 
 
-def _instance(realm: Realm, program: str, *, own: bool) -> list[dict[str, Any]]:
+def _instance(realm: Realm, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     unit = _unit_of_realm(realm["name"], realm["kind"])
     stem = unit.removesuffix(".service")
-    names = {"stem": stem, "program": program, "marker": marker("broker", "redis", stem)}
-    variables = {"realm": realm, "own": own, **names}
+    variables = {**given, "realm": realm, "stem": stem, "marker": marker("broker", "redis", stem)}
     paths = {
         f"/etc/celery-broker/{stem}.conf": "etc/celery-broker/redis.conf.j2",
         f"/etc/systemd/system/{unit}": "etc/systemd/system/redis.service.j2",

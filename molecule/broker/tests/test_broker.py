@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,20 @@ from tests.fleet import denied, environ, on_host, owners, service
 from tests.inventory import Inventory
 from tests.pages import page
 from tests.runs import changes, converged
+from tests.work import eventually
 
 ENVIRONMENTS = {"live": "redis", "uat": "redis", "sales": "rabbitmq", "stock": "rabbitmq", "desk": "redis_socket"}
 GUARDED = [name for name, kind in ENVIRONMENTS.items() if kind != "redis_socket"]
 ATTACKS = (Path(__file__).parents[1] / "attacks.py").read_text(encoding="utf-8")
+REDIS_ATTACKS = (Path(__file__).parents[1] / "redis_attacks.py").read_text(encoding="utf-8")
+REACH = Path(__file__).parents[1] / "reach.py"
+# What has no key and no channel among its arguments as that test writes them, and reaches nobody else.
+HARMLESS = {
+    "auth", "client|getname", "client|id", "client|setname", "discard", "echo", "exec", "hello", "multi", "object|help",
+    "ping", "punsubscribe", "quit", "reset", "script|exists", "script|load", "select", "time", "unsubscribe", "unwatch",
+    "xgroup|help", "xinfo|help", "xread", "xreadgroup",
+}
+OLDER = "/run/older/redis.sock"
 SOCKET = "/run/redis-celery-desk/redis.sock"
 UNITS = ("redis-celery.service", "rabbitmq-server.service")
 OPEN = f"import socket; socket.socket(socket.AF_UNIX).connect('{SOCKET}')"
@@ -66,6 +77,47 @@ def test_no_environment_enters_the_realm_of_another(attacker: str, victim: str) 
     found = run(attacker, ATTACKS, victim)
     assert set(found.values()) == {"denied"}, found
     assert service("app1", f"celery-{victim}-w1") == before
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, str]]:
+    """The Redis of the broker's host, and the older one of the other Debian with the same users: sockets by host."""
+    users = on_host("broker1", "cat", "/etc/celery-broker/users.acl")
+    on_host("app1", "sh", "-c", "mkdir -p /run/older; cat > /run/older/users.acl", stdin=users)
+    options = ["--port", "0", "--aclfile", "/run/older/users.acl", "--unixsocket", OLDER, "--unixsocketperm", "777"]
+    on_host("app1", "systemd-run", "--unit=older", "redis-server", *options)
+    eventually("the older Redis", lambda: on_host("app1", "sh", "-c", f"test ! -S {OLDER} || echo up") != "", 20)
+    yield {"broker1": "/run/redis-celery/redis.sock", "app1": OLDER}
+    on_host("app1", "sh", "-c", "systemctl stop older; rm -r /run/older")
+
+
+def url(user: str, host: str) -> str:
+    """Return how a user reaches the Redis of a host from app1."""
+    place = f"{user}:{password(user)}@"
+    return f"unix://{place}{OLDER}" if host == "app1" else f"redis://{place}broker1:6379/0"
+
+
+@pytest.mark.parametrize("host", ["app1", "broker1"])
+def test_no_kind_of_command_leaves_the_realm(servers: dict[str, str], host: str) -> None:
+    """One environment reaches no key and no channel of another with any type of data, and nothing of the server."""
+    assert host in servers
+    own = run("live", REDIS_ATTACKS, "live", url("live", host))
+    assert [line for lines in own["realm"].values() for line in lines.items() if line[1] != "reached"] == []
+    found = run("uat", REDIS_ATTACKS, "live", url("uat", host))
+    for kinds in (*found.values(), own["server"]):
+        assert [line for lines in kinds.values() for line in lines.items() if line[1] != "denied"] == []
+    real = run("live", REDIS_ATTACKS, "live", url("celery-broker", host))["server"]["names of keys and channels"]
+    assert [line for line in real.items() if line[1] != "reached"] == []
+
+
+@pytest.mark.parametrize("host", ["app1", "broker1"])
+def test_every_command_of_the_server_keeps_to_the_realm(servers: dict[str, str], host: str) -> None:
+    """Also those that nobody thought of: with names of others they are refused, but for a few that reach nothing."""
+    secret = f"{password('celery-broker')}\n"
+    on_host(host, "sh", "-c", "cat > /run/reach.py", stdin=REACH.read_text(encoding="utf-8"))
+    found = set(json.loads(on_host(host, "python3", "/run/reach.py", servers[host], "uat", stdin=secret)))
+    assert found - HARMLESS == set()
+    assert {"auth", "ping", "multi"} <= found
 
 
 def test_only_its_group_opens_the_socket() -> None:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 from ansible_collections.stalk.celery.plugins.filter.environments import environments
 from ansible_collections.stalk.celery.plugins.filter.instances import instances
@@ -16,6 +18,11 @@ from ansible_collections.stalk.celery.plugins.filter.realms import realms
 GROUPS = {"all": ["app1", "app2", "db1"], "live": ["app1", "app2"], "uat": ["app1"]}
 NAMES = ["live", "uat"]
 URL = "CELERY_BROKER_URL"
+TEMPLATE = jinja2.Template(
+    (Path(__file__).parents[4] / "roles/celery_broker/templates/etc/systemd/system/redis.service.j2").read_text(),
+    trim_blocks=True,
+)
+LABELLED = {"/var/lib/redis": "var/lib", "/run/redis": "run"}
 
 
 def environment(broker: Any, **more: Any) -> dict[str, Any]:
@@ -100,6 +107,20 @@ def test_one_instance_for_all_and_one_for_each_that_has_its_own() -> None:
     assert len(made["files"]) == 4
     twice = hostvars(environment({"host": "app1"}), environment({"host": "app1"}))
     assert instances(realms(NAMES, GROUPS, twice, "app1"), "")["units"] == [{"name": "redis-celery.service"}]
+
+
+@pytest.mark.parametrize("selinux", [False, True])
+def test_the_directories_of_redis_have_the_types_of_its_policy_where_there_is_one(selinux: bool) -> None:
+    """Fedora's and the reference policy have them at /var/lib/redis(/.*)? and /run/redis(/.*)? only."""
+    found = hostvars(environment({"host": "app1"}), environment({"host": "app1", "kind": "redis_socket"}))
+    made = instances(realms(NAMES, GROUPS, found, "app1"), "/usr/bin/redis-server", selinux)
+    units = [entry for entry in made["files"] if entry["path"].endswith(".service")]
+    assert len(units) == 2
+    for unit in units:
+        stem = unit["variables"]["stem"]
+        text = TEMPLATE.render(**unit["variables"])
+        labels = [f"-n {policy})\" /{place}/{stem}'" for policy, place in LABELLED.items()]
+        assert [label in text for label in labels] == [selinux, selinux]
 
 
 @pytest.mark.parametrize("host", ["app1", "db1"])

@@ -28,6 +28,17 @@ def test_redis_has_a_user_for_each_environment_and_no_password_in_its_file() -> 
     assert _redis.parsed(text) == rules
 
 
+def test_a_user_of_redis_may_run_nothing_but_what_is_named() -> None:
+    """Whole categories are those of data types, whose commands all have keys: what a later Redis adds has keys too."""
+    words = _redis.users(PASSWORDS)["live"].split()
+    given = words[words.index("-@all") + 1 :]
+    types = {"bitmap", "geo", "hash", "hyperloglog", "list", "set", "sortedset", "stream", "string", "transaction"}
+    assert {word for word in given if word.startswith("+@")} == {f"+@{name}" for name in types}
+    assert {word for word in given if word.startswith("-")} == {"-@admin", "-@dangerous"}
+    for name in ("client", "function", "fcall", "pubsub", "script", "scan", "keys", "sort", "config", "acl", "command"):
+        assert f"+{name}" not in words
+
+
 def test_redis_is_told_of_the_users_that_changed_and_of_no_other() -> None:
     old = _redis.users(PASSWORDS)
     new = _redis.users({"live": PASSWORDS["live"], "new": "secret"})

@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_version
+short_description: Find out whether the Redis of a host can keep environments apart
+version_added: 1.0.0
+author:
+  - The stalk.celery authors (@stalk)
+description:
+  - Looks at the Redis or Valkey that the host has, or else at the one that its packages would bring.
+  - Never fails on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
+extends_documentation_fragment:
+  - stalk.celery.read_only
+options:
+  program:
+    description: Absolute path of the server, whether it is there or not.
+    type: path
+    required: true
+  package:
+    description: The package that brings it.
+    type: str
+    required: true
+  environments:
+    description: The environments that are to share it, for the sentences.
+    type: list
+    elements: str
+    required: true
+  host:
+    description: The name of the host, for the sentences.
+    type: str
+    required: true
+seealso:
+  - module: stalk.celery.realms
+"""
+
+EXAMPLES = r"""
+---
+- name: Look at the Redis of the host
+  stalk.celery.redis_version:
+    program: /usr/bin/redis-server
+    package: redis-server
+    environments: [live, uat]
+    host: "{{ inventory_hostname }}"
+  register: redis
+
+- name: Stop on all hosts if it is too old on one
+  ansible.builtin.assert:
+    that: redis.problems | length == 0
+    fail_msg: "{{ redis.problems | join(' ') }}"
+  any_errors_fatal: true
+"""
+
+RETURN = r"""
+version:
+  description: The version, empty if it cannot be known before the package is installed.
+  returned: success
+  type: str
+  sample: 7.0.15
+problems:
+  description: Why it cannot give each environment a realm, and what to do instead.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils import _redis_version
+
+PATIENCE = 60  # seconds that a package manager may take
+
+
+def version(module: AnsibleModule) -> str:
+    """Return the version of the server that is installed, or else that would be."""
+    program, package = module.params["program"], module.params["package"]
+    if os.access(program, os.X_OK):
+        return _redis_version.of_server(printed(module, program, "--version"))
+    if module.get_bin_path("apt-cache"):
+        return _redis_version.candidate_of_apt(printed(module, "apt-cache", "policy", package))
+    if module.get_bin_path("dnf"):
+        command = ("dnf", "--quiet", "repoquery", "--latest-limit=1", "--queryformat=%{version}", package)
+        return _redis_version.of_package(printed(module, *command))
+    return ""
+
+
+def printed(module: AnsibleModule, *command: str) -> str:
+    """Return what a command prints."""
+    _code, output, _errors = module.run_command(
+        ["timeout", str(PATIENCE), *command], environ_update={"LC_ALL": "C"}, errors="surrogate_then_replace"
+    )
+    return str(output)
+
+
+def main() -> None:
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "program": {"type": "path", "required": True},
+            "package": text,
+            "environments": {"type": "list", "elements": "str", "required": True},
+            "host": text,
+        },
+        supports_check_mode=True,
+    )
+    found = version(module)
+    problems = _redis_version.problems(found, module.params["environments"], module.params["host"])
+    module.exit_json(changed=False, version=found, problems=problems)
+
+
+if __name__ == "__main__":
+    main()

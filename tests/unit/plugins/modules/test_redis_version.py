@@ -1,0 +1,52 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Run
+
+APT = "#!/bin/sh\necho 'redis-server:'; echo '  Candidate: 5:6.0.16-1+deb11u2'\n"
+DNF = "#!/bin/sh\necho 6.2.6\n"
+SERVER = "#!/bin/sh\necho 'Redis server v=7.0.15 sha=0:0'\n"
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The programs of the host."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory))
+    (directory / "timeout").symlink_to("/usr/bin/timeout")
+    return directory
+
+
+def redis(run: Run, programs: Path, **texts: str) -> dict[str, Any]:
+    """What the module says of a host that has these programs."""
+    for name, text in texts.items():
+        path = programs / name.replace("_", "-")
+        path.write_text(text)
+        path.chmod(0o755)
+    program = str(programs / "redis-server")
+    return run("redis_version", program=program, package="redis-server", environments=["live"], host="redis1")
+
+
+@pytest.mark.parametrize(
+    ("texts", "version", "problems"),
+    [
+        ({"redis_server": SERVER, "apt_cache": APT}, "7.0.15", 0),
+        ({"apt_cache": APT}, "6.0.16", 1),
+        ({"dnf": DNF}, "6.2.6", 1),
+        ({}, "", 0),
+    ],
+)
+def test_what_is_installed_counts_and_else_what_would_be(
+    run: Run, programs: Path, texts: dict[str, str], version: str, problems: int
+) -> None:
+    found = redis(run, programs, **texts)
+    assert (found["version"], len(found["problems"]), found["changed"]) == (version, problems, False)
