@@ -9,6 +9,8 @@ import hashlib
 import socket
 from typing import Mapping
 
+from ansible_collections.stalk.celery.plugins.module_utils._formats import redis_acl
+
 ADMINISTRATOR = "celery-broker"
 _ALL = "~* &* +@all"
 # Celery subscribes to patterns, which Redis compares literally: the prefix alone does not allow those with a database.
@@ -28,7 +30,7 @@ _OWN = f"~{{name}}:* {_CHANNELS} {_COMMANDS}"
 
 def users(passwords: Mapping[str, str]) -> dict[str, str]:
     """The rules of all users, by name: the environments, the administrator, and nobody without a name."""
-    rules = {name: _OWN.format(name=name) if name != ADMINISTRATOR else _ALL for name in passwords}
+    rules = {name: _OWN.format(name=redis_acl.name(name)) if name != ADMINISTRATOR else _ALL for name in passwords}
     hashes = {name: hashlib.sha256(password.encode()).hexdigest() for name, password in passwords.items()}
     return {"default": "off", **{name: f"on #{hashes[name]} {rules[name]}" for name in sorted(passwords)}}
 

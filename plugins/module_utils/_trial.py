@@ -13,6 +13,7 @@ from typing import Iterable, Iterator, Mapping
 
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import entries, without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._files import File
+from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import command_word
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
@@ -117,7 +118,7 @@ class Trial:
                 "TimeoutStopSec=10",
                 f"StandardOutput=file:{self.output.replace('%', '%%')}",
                 "StandardError=inherit",
-                f"ExecStart={' '.join(map(_quoted, command))} {start[len(_CELERY) :]}",
+                f"ExecStart={' '.join(map(command_word, command))} {start[len(_CELERY) :]}",
                 "",
             ]
         )
@@ -150,11 +151,6 @@ def settings(text: str) -> Iterator[tuple[str, str, str]]:
         elif "=" in line and not line.startswith(("#", ";")):
             key, _equals, value = line.partition("=")
             yield section, key.strip(), value.strip()
-
-
-def _quoted(argument: str) -> str:
-    escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"'
 
 
 def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[str, list[str]]:

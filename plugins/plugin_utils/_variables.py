@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._systemd import split_word
+from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import split_word
 
 WORKER_FLAGS = (
     "pool",
@@ -52,7 +52,7 @@ def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str
     if kind == "worker":
         named = {"NODES": service["node"], "OPTS": _worker_options(service), **_log(service)}
         if service["type"] == "forking":
-            named["PID_FILE"] = f"/run/{service['stem']}/worker.pid"
+            named["PID_FILE"] = f"/run/{service['runtime']}/worker.pid"
         if service["stop"] == "soft":
             standard["REMAP_SIGTERM"] = "SIGQUIT"
     elif kind == "beat":

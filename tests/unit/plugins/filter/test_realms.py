@@ -5,23 +5,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 from ansible_collections.stalk.celery.plugins.filter.environments import environments
 from ansible_collections.stalk.celery.plugins.filter.instances import instances
 from ansible_collections.stalk.celery.plugins.filter.problems import problems
 from ansible_collections.stalk.celery.plugins.filter.realms import realms
+from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 
 GROUPS = {"all": ["app1", "app2", "db1"], "live": ["app1", "app2"], "uat": ["app1"]}
 NAMES = ["live", "uat"]
 URL = "CELERY_BROKER_URL"
-TEMPLATE = jinja2.Template(
-    (Path(__file__).parents[4] / "roles/celery_broker/templates/etc/systemd/system/redis.service.j2").read_text(),
-    trim_blocks=True,
-)
 LABELLED = {"/var/lib/redis": "var/lib", "/run/redis": "run"}
 
 
@@ -118,7 +113,7 @@ def test_the_directories_of_redis_have_the_types_of_its_policy_where_there_is_on
     assert len(units) == 2
     for unit in units:
         stem = unit["variables"]["stem"]
-        text = TEMPLATE.render(**unit["variables"])
+        text = rendered(unit)
         labels = [f"-n {policy})\" /{place}/{stem}'" for policy, place in LABELLED.items()]
         assert [label in text for label in labels] == [selinux, selinux]
 

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
 from ansible_collections.stalk.celery.plugins.filter.environments import environments
 from ansible_collections.stalk.celery.plugins.filter.services import services
 from ansible_collections.stalk.celery.plugins.plugin_utils import _files
 from ansible_collections.stalk.celery.plugins.plugin_utils._files import accounts_of, files_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import summaries_of, trials_of, units_of
+from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 
-TEMPLATES = Path(__file__).parents[4] / "roles/celery_service/templates"
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 
 
@@ -190,9 +188,7 @@ def test_accounts_of_an_environment() -> None:
 
 def unit_of(service: dict[str, Any]) -> str:
     """Return the text of the service's unit file."""
-    unit = files_of([service])["files"][0]
-    template = trust_as_template((TEMPLATES / unit["template"]).read_text(encoding="utf-8"))
-    return str(Templar(DataLoader(), unit["variables"]).template(template))
+    return rendered(files_of([service])["files"][0])
 
 
 def test_a_worker_that_is_a_part_of_another() -> None:

@@ -8,7 +8,7 @@ import re
 
 import pytest
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import changed_names, entries, without_secrets
-from ansible_collections.stalk.celery.plugins.plugin_utils._systemd import environment_value
+from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import environment_value
 from hypothesis import given
 from hypothesis import strategies as st
 
