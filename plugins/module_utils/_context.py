@@ -12,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _ask
+from ansible_collections.stalk.celery.plugins.module_utils import _answers, _ask, _bounded, _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import LATE, Systemd
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 
 Request = Dict[str, Any]
 Answer = Dict[str, Any]
@@ -26,7 +26,6 @@ _LOADER = (
 )
 _OWN_VARIABLES = ("CELERYD_", "CELERYBEAT_", "FLOWER_")
 _START = 20  # seconds that systemd, the interpreter and the end of the program may take beside the request itself
-_SHOWN_LINES = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,30 +93,34 @@ def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -
     def run(context: Context) -> Answer:
         excluded = {service.node: service.excluded_queues for service in context.services}
         request = {**requests[context], "app": context.service.app, "timeout": timeout, "excluded": excluded}
-        return _run(systemd, context, json.dumps({"program": program, "request": request}), timeout)
+        answer = _run(systemd, context, request, program)
+        shown = {key: _shown(answer[key], context.service.variables) for key in {"error", "failure"} & answer.keys()}
+        return {**answer, **shown}
 
     with ThreadPoolExecutor(max_workers=len(requests)) as pool:
         return dict(zip(requests, pool.map(run, requests)))
 
 
-def _run(systemd: Systemd, context: Context, document: str, timeout: float) -> Answer:
-    seconds = _ask.IMPORT + timeout + _START
+def _run(systemd: Systemd, context: Context, request: Request, program: str) -> Answer:
+    seconds = _ask.IMPORT + request["timeout"] + _START
+    document = json.dumps({"program": program, "request": request})
     try:
         # No argument is a secret.
-        code, said, errors = systemd.run(seconds, context.options, [context.python, "-c", _LOADER], document)
+        said = systemd.run(seconds, context.options, [context.python, "-c", _LOADER], document)
     except OSError as error:
         return {"error": f"systemd-run failed: {error}"}
-    if code == LATE:
+    if said.fault == _bounded.LATE:
         return {"error": f"the application does not answer within {seconds:g} s."}
+    if said.fault:
+        return {"error": f"{context.python} answers with more than {_bounded.ANSWER >> 20} MiB, or writes without end."}
     try:
-        answer: Answer = json.loads(said)
-    except ValueError:
-        answer = {"error": f"{context.python} ended with {code}:\n{errors}"}
-    for key in {"error", "failure"} & answer.keys():
-        answer[key] = _shown(answer[key], context.service.variables)
-    return answer
+        return _answers.read(said.output, request)
+    except _strangers.ShapeError as error:
+        if said.code or not said.output:
+            return {"error": f"{context.python} ended with {said.code}:\n{said.errors}"}
+        return {"error": f"{context.python} does not answer as it should: {error}."}
 
 
-def _shown(text: str, variables: Mapping[str, str]) -> str:
-    lines = without_secrets(text, variables).strip().splitlines()
-    return "\n    ".join([*lines[:1], *lines[1:][-_SHOWN_LINES:]])
+def _shown(said: str, variables: Mapping[str, str]) -> str:
+    first, *others = _strangers.headed(without_secrets(said, variables))
+    return first + _strangers.quoted(others)

@@ -18,7 +18,8 @@ _ESCAPED = re.compile(r'\\(["\\`$])')
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r":[^\s@]+@")  # a URL, be it misspelt
 _SHORTEST_SECRET = 4
-_URL_PASSWORD = re.compile(r"""(://[^\s/:@]*:)[^\s"']+@""")
+# With limits, or a text of nothing but beginnings would take for ever.
+_URL_PASSWORD = re.compile(r"""(://[^\s/:@]{0,200}:)[^\s"']{1,2000}@""")
 
 
 def entries(text: str) -> dict[str, str] | None:

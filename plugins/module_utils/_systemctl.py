@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Iterable, Sequence, Tuple
+import uuid
+from typing import Callable, Iterable, Sequence, Tuple
 
+from ansible_collections.stalk.celery.plugins.module_utils import _bounded, _strangers
+from ansible_collections.stalk.celery.plugins.module_utils._bounded import Said
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
 Run = Callable[..., Tuple[int, str, str]]
@@ -39,8 +42,11 @@ PROPERTIES = (
     "UnitFileState",
 )
 _JOURNAL_LINES = 30
+_OF_STRANGERS = {"StatusText"}  # of the properties, those that a service writes
+_STATUS = 500  # characters
 _PATIENCE = 60
-LATE = 124
+_ENVIRON = {"LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_LOG_COLOR": "0", "SYSTEMD_PAGER": ""}
+_LATE = 124
 
 
 class SystemdError(Exception):
@@ -92,7 +98,7 @@ class Systemd:
         if not names:
             return True
         code, _output, _errors = self._call(self._deadline - time.monotonic(), "systemctl", verb, "--", *names)
-        return code != LATE
+        return code != _LATE
 
     def journal(self, unit: Unit) -> str:
         """The last lines of the journal about the latest start of C(unit), and of earlier ones if it starts again."""
@@ -104,8 +110,8 @@ class Systemd:
         )
         options = ["--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
         self._call(_PATIENCE, "journalctl", "--sync")
-        _code, output, _errors = self._call(_PATIENCE, "journalctl", *options, *this_start)
-        return output
+        command = ["journalctl", *options, *this_start]
+        return _bounded.run(command, _PATIENCE, into=_bounded.Tail(), environ=_ENVIRON).output
 
     def version(self) -> str:
         """What C(systemctl --version) prints."""
@@ -116,15 +122,20 @@ class Systemd:
         _code, _output, errors = self._call(_PATIENCE, "systemd-analyze", "verify", "--man=no", *paths)
         return errors
 
-    def run(self, seconds: float, options: Sequence[str], command: Sequence[str], data: str) -> tuple[int, str, str]:
-        """What C(command) says to C(data) as a transient unit with these C(options); LATE where it takes too long.
+    def run(self, seconds: float, options: Sequence[str], command: Sequence[str], data: str) -> Said:
+        """What C(command) says to C(data) as a transient unit with these C(options), of which nothing stays.
 
-        Raises OSError if systemd-run ends before it has read the data.
+        Raises OSError if there is no systemd-run.
         """
-        limit = f"--property=RuntimeMaxSec={seconds:g}"
-        transient = ["systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--service-type=exec", limit]
-        verbatim = {"data": data, "expand_user_and_vars": False, "handle_exceptions": False}
-        return self._call(seconds, *transient, *options, "--", *command, **verbatim)
+        name = f"stalk-celery-{uuid.uuid4()}.service"
+        limits = [f"--property=RuntimeMaxSec={seconds:g}", "--property=KillSignal=SIGKILL"]
+        transient = ["systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--service-type=exec", f"--unit={name}"]
+        # systemd-run expands $NAME in the command (man 1 systemd-run).
+        verbatim = [argument.replace("$", "$$") for argument in command]
+        said = _bounded.run([*transient, *limits, *options, "--", *verbatim], seconds, data, environ=_ENVIRON)
+        if said.fault:
+            self._call(_PATIENCE, "systemctl", "stop", "--", name)
+        return said
 
     def _must(self, *arguments: str) -> str:
         code, output, errors = self._call(_PATIENCE, "systemctl", *arguments)
@@ -133,12 +144,11 @@ class Systemd:
             raise SystemdError(f"'systemctl {' '.join(arguments)}' failed: {said}")
         return output
 
-    def _call(self, seconds: float, *command: str, **options: Any) -> tuple[int, str, str]:
+    def _call(self, seconds: float, *command: str) -> tuple[int, str, str]:
         return self._run(
             ["timeout", str(max(1, round(seconds))), *command],
-            environ_update={"LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_LOG_COLOR": "0", "SYSTEMD_PAGER": ""},
+            environ_update=_ENVIRON,
             errors="surrogate_then_replace",
-            **options,
         )
 
 
@@ -158,6 +168,6 @@ def needs_reload(units: Iterable[Unit]) -> bool:
 def _properties(block: str) -> dict[str, str]:
     """The properties in C(block); a name that comes more than once has a line for each of its values."""
     result: dict[str, str] = {}
-    for name, _equals, value in (line.partition("=") for line in block.strip().splitlines()):
+    for name, _equals, value in (line.partition("=") for line in block.strip().split("\n")):
         result[name] = f"{result[name]}\n{value}" if name in result else value
-    return result
+    return {**result, **{name: _strangers.text(result[name], _STATUS) for name in _OF_STRANGERS & result.keys()}}

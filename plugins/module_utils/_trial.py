@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Iterable, Iterator, Mapping
 
+from ansible_collections.stalk.celery.plugins.module_utils import _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import entries, without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._files import File
 from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import command_word
@@ -44,6 +45,8 @@ _DROPPED = (
     "Watchdog",
 )
 _OUTPUT_LINES = 40
+_LINES_WITH_WARNINGS = 1000
+_WARNINGS = 10
 _STOP_TIMEOUT = "STALK_CELERY_STOP_TIMEOUT"
 _WARNING = "stalk.celery warns: "
 _KNOWN_TO_LATER_SYSTEMD = ("PrivateIPC",)
@@ -172,8 +175,8 @@ def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[st
 
 def warnings(trial: Trial, output: str) -> list[str]:
     """What C(trial) warns of, in the lines of its C(output) that say so, without a secret."""
-    lines = without_secrets(output, trial.variables).splitlines()
-    texts = (line[len(_WARNING) :] for line in lines if line.startswith(_WARNING))
+    lines = _strangers.lines(without_secrets(output, trial.variables), _LINES_WITH_WARNINGS)
+    texts = [line[len(_WARNING) :] for line in lines if line.startswith(_WARNING)][:_WARNINGS]
     return [f"{trial.service.variable}, {trial.service.name}: {text}" for text in texts]
 
 
@@ -183,7 +186,7 @@ def failure(trial: Trial, ended: Unit, output: str) -> list[str]:
         return []
     service = trial.service
     text = without_secrets(output.replace(f"{trial.directory}/", ""), trial.variables)
-    lines = "".join(f"\n    {line}" for line in text.strip().splitlines()[-_OUTPUT_LINES:])
+    lines = _strangers.quoted(_strangers.lines(text, _OUTPUT_LINES))
     if ended["ExecMainStatus"] == "203":
         return [
             f"with the new configuration systemd cannot execute {service.virtualenv}/bin/python. If it works outside "

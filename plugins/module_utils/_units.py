@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Collection, Iterable, Mapping, Sequence
 
+from ansible_collections.stalk.celery.plugins.module_utils import _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 
 _UP = ("active", "reloading", "refreshing")
@@ -216,7 +217,7 @@ def explain(unit: Unit, journal: str, in_time: bool) -> str:
         hint = hint or _EXIT_HINTS.get(unit["ExecMainStatus"])
     if not in_time:
         hint = hint or "The time that 'timeout' gives was over; run this again to wait on."
-    lines = "".join(f"\n    {line}" for line in without_secrets(journal, {}).splitlines()) or " none"
+    lines = _strangers.quoted(_strangers.lines(without_secrets(journal, {}))) or " none"
     return (
         f"{unit.name} is not up: {unit}. {hint + ' ' if hint else ''}"
         f"'journalctl -u {unit.name}' on this host shows its journal, of which these are the last lines:{lines}"

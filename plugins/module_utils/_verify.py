@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._strangers import text as text_of
 
 _DRAINING = "stopping"
 _BUSY = "busy with a task"
@@ -109,7 +110,7 @@ def look(wanted: Wanted, seen: Seen | None) -> list[Finding]:
         return [Finding(wanted, f"stops and lets its tasks end ({seen.status or 'deactivating'})", wrong=False)]
     if not seen.is_up:
         return [Finding(wanted, f"{wanted.unit} is not up: {seen.service.unit}", journal=True)]
-    release = {"release": seen.service.release, "current": seen.service.current}
+    release = {"release": text_of(seen.service.release), "current": text_of(seen.service.current)}
     findings = [Finding(wanted, _STALE[reason].format(**release)) for reason in seen.stale]
     hang = seen.hang()
     if hang:

@@ -53,6 +53,10 @@ ansible_facts:
       description: The services and what they ran before.
       type: dict
       contains:
+        now:
+          description: When the host was looked at, by its own clock, by which all other times are. ISO 8601, in UTC.
+          type: str
+          sample: '2026-11-21T09:31:00Z'
         services:
           description: The services, sorted by environment, kind and name.
           type: list
@@ -158,11 +162,13 @@ ansible_facts:
             live: [{run: 20261121T093000Z, release: /srv/edc/releases/41}]
 """
 
+import time
 from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _archive, _owned, _stale
+from ansible_collections.stalk.celery.plugins.module_utils import _archive, _owned, _stale, _strangers
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 
@@ -174,6 +180,7 @@ def facts(systemd: Systemd) -> dict[str, Any]:
     services = _owned.find(systemd)
     stale = _stale.stale(services)
     return {
+        "now": utc(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000),
         "services": [described(service, stale[service.unit.name]) for service in services],
         "generations": _archive.known(),
     }
@@ -201,9 +208,9 @@ def described(service: Owned, stale: list[str]) -> dict[str, Any]:
         "pid": service.pid,
         "memory": int(memory) if memory.isdigit() and service.pid else None,
         "restarts": int(unit["NRestarts"] or 0),
-        "status": unit["StatusText"],
-        "release": service.release,
-        "current": service.current,
+        "status": without_secrets(unit["StatusText"], service.variables),
+        "release": _strangers.text(service.release),
+        "current": _strangers.text(service.current),
         "stale": stale,
     }
 

@@ -134,7 +134,14 @@ import time
 from typing import Any, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _context, _owned, _stale, _verify
+from ansible_collections.stalk.celery.plugins.module_utils import (
+    _arguments,
+    _context,
+    _owned,
+    _stale,
+    _strangers,
+    _verify,
+)
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
@@ -199,7 +206,7 @@ def shown(systemd: Systemd, finding: Finding, seen: Mapping[str, Seen]) -> str:
     if not finding.journal or service is None:
         return str(finding)
     journal = without_secrets(systemd.journal(service.unit), service.variables)
-    lines = "".join(f"\n    {line}" for line in journal.strip().splitlines())
+    lines = _strangers.quoted(_strangers.lines(journal))
     return f"{finding} The last lines of the journal of {service.unit.name}:{lines or ' none'}"
 
 

@@ -248,7 +248,7 @@ def test_an_app_that_does_not_start(run: Run, manager: Manager, project: Project
         "celery_live/w1, celery_live/w2: the app 'proj.celery:app' does not start with the new configuration (exit "
         f"code 1); correct celery_live, or the code in {project.directory}. Nothing was changed. "
         "The last lines it wrote:\n"
-        "    Traceback:\n    KeyError: redis://live:********@broker/1 ********"
+        "    | Traceback:\n    | KeyError: redis://live:********@broker/1 ********"
     ]
     assert "hunter2" not in result["printed"] + "".join(log)
     assert "t0ken" not in result["printed"] + "".join(log)

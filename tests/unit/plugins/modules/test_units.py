@@ -199,7 +199,7 @@ def test_the_message_of_a_failure_has_state_cause_and_journal(run: Run, manager:
     result = run("units", units=wanted(W1, W2))
     assert result["failed"] is True
     assert f"{W2} is not up: activating (auto-restart), exit code 2." in result["msg"]
-    assert "Traceback:\n    OperationalError: redis://live:********@broker/1" in result["msg"]
+    assert "Traceback:\n    | OperationalError: redis://live:********@broker/1" in result["msg"]
     assert f"{W1} " not in result["msg"]
     assert result["units"][W2]["Result"] == "exit-code"
     assert "hunter2" not in result["printed"]
