@@ -11,6 +11,10 @@ A task is awaited through the broker, so that applications without a result back
 links to two signatures of tasks that no worker has. When the task is done the worker sends one of them on, to a queue
 that this program made and consumes. Celery's own task C(celery.accumulate), which every application has, is what is
 sent to a queue to see whether it is worked.
+
+No route of the application has a say in either: a message goes to its queue by the name of the queue, through the
+broker's default exchange. The worker still asks its router about the answer, by a name that the router takes. If there
+is none, the count of tasks that the workers have accepted has to do as an answer.
 """
 
 from __future__ import annotations
@@ -26,13 +30,15 @@ import sys
 import time
 import traceback
 import uuid
-from typing import Any, Dict, Iterable, Sequence
+from functools import partial
+from typing import Any, Dict, Iterable, Mapping, Sequence
 
 Answer = Dict[str, Any]
 
 CANARY = "celery.accumulate"
 IMPORT = 120  # seconds that importing an application may take, as long as in a trial
 _REPLY = "stalk.celery.reply"
+_ASKED_NAMES = 200  # tasks of an application about which its router is asked, at most
 _GRACE = 1  # seconds
 _SKEW = 60  # seconds by which the clocks of two hosts may differ
 
@@ -77,6 +83,9 @@ class Asker:
         self.app = app
         self.connection = connection
         self.clock = clock
+        mailbox = app.control.mailbox
+        mailbox.accept = {*app.conf.accept_content, app.conf.task_serializer}
+        mailbox.serializer = _serializer(app)
 
     @property
     def is_deaf(self) -> bool:
@@ -118,9 +127,18 @@ class Asker:
         totals = stats.get("total") or {}
         pool = stats.get("pool") or {}
         module = str(pool.get("implementation", "")).rpartition(":")[0].rpartition(".")[2]
-        names = {queue.get("alias") or queue["name"] for queue in told["active_queues"] or ()}
+        addresses = {
+            queue.get("alias") or queue["name"]: {
+                "name": queue["name"],
+                "alias": queue.get("alias"),
+                "exchange": (queue.get("exchange") or {}).get("type") or "direct",
+            }
+            for queue in told["active_queues"] or ()
+        }
+        addresses.pop(f"{node}.dq2", None)  # its own queue, where the application has worker_direct
         return {
-            "queues": sorted(names - {f"{node}.dq2"}),  # its own queue, where the application has worker_direct
+            "queues": sorted(addresses),
+            "addresses": addresses,
             "active": [
                 {"id": task["id"], "name": task["name"], "seconds": _age(task.get("time_start"))}
                 for task in told["active"] or ()
@@ -159,33 +177,95 @@ class Asker:
         """Whether each queue that a node consumes is worked, and what the nodes do if one is not.
 
         A queue that nobody is known to consume gets no task, since it would stay there. Of an application that takes no
-        remote commands nobody knows it. A task for a broadcast, which has an alias, would be run by all workers.
+        remote commands nobody knows it. A task for a broadcast would be run by all workers.
         """
         queues = {
-            queue
+            queue: name
             for node, names in wanted.items()
-            for queue in names
-            if self.is_deaf or queue in (nodes[node] or {}).get("queues", ())
+            for queue, name in self._addresses(names, nodes[node]).items()
+            if name is not None
         }
-        worked = self.canaries(sorted(queues - {*self.app.amqp.queues.aliases}), self.clock.left() / 2)
+        worked: dict[str, bool | None] = {
+            **dict.fromkeys(queues),
+            **self.canaries(queues, self.clock.left() / 2),
+        }
+        unproven = {queue: name for queue, name in queues.items() if not worked[queue]}
+        if unproven and self.app.amqp.routes:
+            counted = self.counted(unproven, nodes, self.clock.left() / 2)
+            worked.update({queue: count for queue, count in counted.items() if count is not None})
         alive = [node for node in nodes if nodes[node]]
         later = nodes if all(worked.values()) else {**nodes, **self.inspect(alive, patience)}
         return {"worked": worked, "later": later}
 
-    def canaries(self, queues: Sequence[str], seconds: float) -> dict[str, bool]:
-        """Whether a task that was sent to each of C(queues) was run within so many seconds.
+    def _addresses(self, queues: Sequence[str], told: Answer | None) -> dict[str, str | None]:
+        """The names at the broker of those of C(queues) that a node consumes; C(None) for a broadcast."""
+        if self.is_deaf:
+            found = {queue: self.queue(queue) for queue in queues}
+            return {
+                queue: None if own is not None and self._is_broadcast(own.exchange.type, own.alias) else name
+                for queue, own in found.items()
+                for name in [own.name if own is not None else queue]
+            }
+        return {
+            queue: None if self._is_broadcast(own["exchange"], own["alias"]) else own["name"]
+            for queue in queues
+            for own in [(told or {}).get("addresses", {}).get(queue)]
+            if own is not None
+        }
+
+    def _is_broadcast(self, exchange_type: str, alias: str | None) -> bool:
+        """Whether what is sent to a queue goes to others, too. Without a protocol for it, no fanout takes it alone."""
+        return exchange_type == "fanout" and bool(alias or hasattr(self.connection.default_channel, "typeof"))
+
+    def queue(self, name: str) -> Any:
+        """A queue of the application by its name or alias, nothing where it has none and makes none."""
+        try:
+            return self.app.amqp.queues[name]
+        except KeyError:
+            return None
+
+    def canaries(self, queues: Mapping[str, str], seconds: float) -> dict[str, bool]:
+        """Whether a task that was sent to each of C(queues) was run within so many seconds. Empty if nobody can tell.
 
         One that was not is worth nothing any more, and is not run much later; but a worker whose clock is ahead of this
         one's shall not take it for expired.
         """
         self.clock.doing = "sending a task to each queue"
-        with Replies(self) as replies:
-            sent = {
-                queue: replies.send(CANARY, [], {}, queue=queue, expires=seconds + _SKEW, ignore_result=True)
-                for queue in queues
-            }
+        with Replies(self, CANARY) as replies:
+            if not replies.arrive:
+                return {}
+            sent = {queue: replies.send_canary(name, seconds + _SKEW) for queue, name in queues.items()}
             replies.wait(sent.values(), seconds)
         return {queue: replies.states.get(task_id) == "SUCCESS" for queue, task_id in sent.items()}
+
+    def counted(self, queues: Mapping[str, str], nodes: Answer, seconds: float) -> dict[str, bool | None]:
+        """Whether those of C(nodes) that consume C(queues) accept a task from each, one after the other.
+
+        For an application whose router keeps the answers back. C(None) where no node can be asked.
+        """
+        self.clock.doing = "counting the tasks that the workers accept"
+        share = seconds / len(queues)
+        worked: dict[str, bool | None] = {}
+        with Replies(self, CANARY) as replies:
+            for queue, name in queues.items():
+                consumers = [node for node, told in nodes.items() if queue in (told or {}).get("queues", ())]
+                before = self._accepted(consumers, share)
+                worked[queue] = False if consumers else None
+                if before is None:
+                    continue
+                replies.send_canary(name, share + _SKEW, answered=False)
+                end = time.monotonic() + share
+                while not worked[queue] and time.monotonic() < end:
+                    worked[queue] = (self._accepted(consumers, end - time.monotonic()) or 0) > before
+                    time.sleep(0.1)
+        return worked
+
+    def _accepted(self, nodes: Sequence[str], patience: float) -> int | None:
+        """How many canaries the pools of C(nodes) have accepted, nothing if one of them does not tell."""
+        stats = self._tell("stats", nodes, max(patience, 0.1))
+        if not nodes or len(stats) < len(nodes):
+            return None
+        return sum(int((answer.get("total") or {}).get(CANARY, 0)) for answer in stats.values())
 
     def task(self, request: Answer) -> Answer:
         """Send a task and await its end."""
@@ -198,17 +278,40 @@ class Asker:
         options = {**task._get_exec_options(), "ignore_result": task.ignore_result, "task_type": task}
         options = {key: value for key, value in options.items() if value is not None}
         if request["queue"]:
-            for key in ("exchange", "routing_key"):
-                options.pop(key, None)
-            options["queue"] = request["queue"]
+            options = {**options, **self._destination(request["queue"]), "router": _NoRoutes()}
         seconds = self.clock.left()
         self.clock.doing = "sending the task"
-        with Replies(self) as replies:
+        with Replies(self, name) as replies:
+            if not replies.arrive:
+                raise RefusalError(
+                    f"no answer would come back: the router of {request['app']!r} (task_routes) fails for every task "
+                    f"that it is asked about by its name alone; let it return None for {_REPLY!r}."
+                )
             task_id = replies.send(name, args, kwargs, **{**options, "expires": seconds})
             replies.wait([task_id], seconds)
         state = replies.states.get(task_id, "PENDING")
         failure = self._failure(task_id, task) if state == "FAILURE" else ""
         return {"id": task_id, "state": state, "result": replies.results.get(task_id), "failure": failure}
+
+    def _destination(self, name: str) -> Answer:
+        """The options by which a task reaches the queue C(name), which is declared if it has to be made."""
+        queue = self.queue(name)
+        if queue is None:
+            raise RefusalError(f"the application has no queue {name!r} in task_queues, and makes none that is missing.")
+        if queue.exchange.type == "fanout":
+            return {"queue": queue, "exchange": queue.exchange.name, "routing_key": queue.routing_key or ""}
+        return {**_straight_to(queue.name), "queue": None, "declare": [] if self._is_there(queue.name) else [queue]}
+
+    def _is_there(self, queue: str) -> bool:
+        """Whether the broker has C(queue), which other arguments than the application's may have made."""
+        channel = self.connection.channel()
+        try:
+            channel.queue_declare(queue=queue, passive=True)
+        except self.connection.channel_errors as error:
+            return str(getattr(error, "reply_code", "")) != "404"
+        finally:
+            channel.close()
+        return True
 
     def _failure(self, task_id: str, task: Any) -> str:
         """What the result backend has of a task that failed, if there is one."""
@@ -222,21 +325,57 @@ class Asker:
             return f"the result backend does not say why: {type(error).__name__}"
 
 
+class _NoRoutes:
+    """What takes the place of an application's router when the destination is known."""
+
+    @staticmethod
+    def route(options: Answer, *_: object) -> Answer:
+        return options
+
+
+def _straight_to(queue: str) -> Answer:
+    """The options by which a message reaches the queue of this name and no other.
+
+    Celery sends what has no exchange to the default queue of the application, unless it is of the type topic.
+    """
+    return {"exchange": "", "exchange_type": "topic", "routing_key": queue, "declare": []}
+
+
 class Replies:
     """A queue to which workers send what became of tasks, removed at the end."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: Asker, name: str) -> None:
+        """C(name) is that of the task whose end is to be told."""
         kombu: Any = importlib.import_module("kombu")
         self.states: dict[str, str] = {}
         self.results: dict[str, Any] = {}
         self._asker = asker
         self._channel = asker.connection.channel()
-        name = f"{_REPLY}.{uuid.uuid4()}"
-        self._queue = kombu.Queue(name, channel=self._channel, durable=False, exclusive=True, auto_delete=True)
+        reply_queue = f"{_REPLY}.{uuid.uuid4()}"
+        self._queue = kombu.Queue(reply_queue, channel=self._channel, durable=False, exclusive=True, auto_delete=True)
         accept = asker.app.conf.accept_content
         self._consumer = kombu.Consumer(
             self._channel, [self._queue], callbacks=[self._receive], accept=accept, no_ack=True
         )
+        self._serializer = _serializer(asker.app)
+        self._here = {**_straight_to(reply_queue), "serializer": self._serializer, "ignore_result": True}
+        self._route_name = self._taken(name)
+
+    @property
+    def arrive(self) -> bool:
+        """Whether the router of the application lets answers through."""
+        return self._route_name is not None
+
+    def _taken(self, name: str) -> str | None:
+        """A name about which the worker can ask its router without an error, whatever the answer: it is overruled."""
+        app = self._asker.app
+        candidates: list[str] = [_REPLY, name, CANARY, *sorted(app.tasks)[:_ASKED_NAMES]]
+        for candidate in candidates:
+            kwargs = {"task_id": "", "state": "SUCCESS"}
+            with contextlib.suppress(Exception):
+                app.amqp.router.route(dict(self._here), candidate, [None], kwargs, None)
+                return candidate
+        return None
 
     def __enter__(self) -> Replies:
         self._consumer.consume()
@@ -247,24 +386,42 @@ class Replies:
         self._queue.delete()
         self._channel.close()
 
+    def send_canary(self, queue: str, expires: float, answered: bool = True) -> str:
+        """Send the task that every application has to the queue of this name at the broker; returns its id.
+
+        What the application does whenever it sends a task is not done, nor what makes it refuse to send one.
+        """
+        celery: Any = importlib.import_module("celery")
+        for signal_of_sending in ("before_task_publish", "after_task_publish", "task_sent"):
+            getattr(celery.signals, signal_of_sending).receivers.clear()
+        options = {
+            **_straight_to(queue),
+            "expires": expires,
+            "ignore_result": True,
+            "router": _NoRoutes(),
+            "serializer": self._serializer,
+            "task_type": self._asker.app.tasks.get(CANARY),
+        }
+        return self._send(partial(celery.Celery.send_task, self._asker.app), CANARY, [], {}, options, answered)
+
     def send(self, name: str, args: Sequence[Any], kwargs: Answer, **options: Any) -> str:
         """Send a task that replies here when it is done; returns its id."""
-        app, task_id = self._asker.app, str(uuid.uuid4())
-        # Celery sends what has no exchange to the default queue of the application, unless it is of the type topic.
-        here = {"exchange": "", "exchange_type": "topic", "routing_key": self._queue.name, "declare": []}
-        done, failed = (
-            app.signature(
-                _REPLY,
-                kwargs={"task_id": task_id, "state": state},
-                options={**here, "ignore_result": True},
-            )
-            for state in ("SUCCESS", "FAILURE")
-        )
-        with app.amqp.Producer(self._asker.connection.channel()) as producer:
-            app.send_task(
-                name, args, kwargs, task_id=task_id, producer=producer, link=[done], link_error=[failed], **options
-            )
+        return self._send(self._asker.app.send_task, name, args, kwargs, options, True)
+
+    def _send(
+        self, send_task: Any, name: str, args: Sequence[Any], kwargs: Answer, options: Answer, answered: bool
+    ) -> str:
+        task_id = str(uuid.uuid4())
+        links = {"link": [self._signature(task_id, "SUCCESS")], "link_error": [self._signature(task_id, "FAILURE")]}
+        with self._asker.app.amqp.Producer(self._asker.connection.channel()) as producer:
+            send_task(name, args, kwargs, task_id=task_id, producer=producer, **options, **(links if answered else {}))
         return task_id
+
+    def _signature(self, task_id: str, state: str) -> Answer:
+        """What the worker sends when the task is in this state, in a form that any serializer takes."""
+        options = {**self._here, "route_name": self._route_name}
+        signature = self._asker.app.signature(_REPLY, kwargs={"task_id": task_id, "state": state}, options=options)
+        return dict(signature)
 
     def wait(self, task_ids: Iterable[str], seconds: float) -> None:
         """Wait until all tasks are done, or for so many seconds."""
@@ -279,6 +436,14 @@ class Replies:
         self.states[kwargs["task_id"]] = kwargs["state"]
         if kwargs["state"] == "SUCCESS" and args:
             self.results[kwargs["task_id"]] = args[0]
+
+
+def _serializer(app: Any) -> str:
+    """What C(app) sends with, or if its workers do not take that, the first that they take."""
+    registry: Any = importlib.import_module("kombu.serialization").registry
+    own: str = app.conf.task_serializer
+    accepted: list[str] = [registry.type_to_name.get(name, name) for name in app.conf.accept_content]
+    return accepted[0] if accepted and own not in accepted else own
 
 
 def _age(start: float | None) -> int | None:

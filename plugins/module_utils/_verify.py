@@ -158,9 +158,14 @@ def _consumes(worker: Wanted, consumed: set[str], wanted: set[str]) -> list[Find
 def _queues(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[str, Any]) -> list[Finding]:
     """A finding for each queue in which a task was not run, about the first of the workers that consume it."""
     findings = []
-    for queue in (queue for queue, worked in answer["worked"].items() if not worked):
+    for queue, worked in answer["worked"].items():
         workers = [worker for worker in wanted if queue in answer["wanted"][worker.node]]
-        if all(_was_occupied(worker, seen[worker.unit], answer) for worker in workers):
+        if worked:
+            continue
+        if worked is None:
+            text = f"nobody can tell whether a task in the queue {queue!r} is run, its router keeps every answer back"
+            findings.append(Finding(workers[0], text, wrong=False))
+        elif all(_was_occupied(worker, seen[worker.unit], answer) for worker in workers):
             text = f"was too busy to run a task in the queue {queue!r} in time"
             findings.append(Finding(workers[0], text, wrong=False))
         else:

@@ -20,8 +20,9 @@ import json, os, sys, time, uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 from celery import Celery
+from celery.signals import before_task_publish
 from celery.worker import request
-from kombu import Queue
+from kombu import Exchange, Queue
 from kombu.common import Broadcast
 from kombu.transport import filesystem, virtual
 
@@ -57,6 +58,44 @@ app.conf.update(
     },
     task_routes={"*": {"queue": "routed"}},
 )
+def strict(name, args, kwargs, options, task=None, **_):
+    if not name.startswith("proj."):
+        raise ValueError(f"no queue for {name}")
+    return {"queue": "routed"}
+
+def refusing(name, args, kwargs, options, task=None, **_):
+    return {"queue": "routed", "tenant": kwargs["tenant"]}
+
+ELSEWHERE = {"queue": "elsewhere", "exchange": "elsewhere", "routing_key": "elsewhere"}
+ROUTES = {
+    "catching": {"*": ELSEWHERE},
+    "redirecting": (lambda *_, **__: ELSEWHERE,),
+    "strict": (strict,),
+    "refusing": (refusing,),
+}
+if "ROUTER" in os.environ:
+    app.conf.task_routes = ROUTES[os.environ["ROUTER"]]
+if "PATTERNS" in os.environ:
+    topic, fanout = Exchange("mails", "topic"), Exchange("all", "fanout")
+    app.conf.task_queues = [
+        Queue("long.name.of.mail", topic, routing_key="mail.#", alias="mail"),
+        Queue("sms", topic, routing_key="*.sms", max_priority=5),
+        Queue("all", fanout),
+    ]
+    app.conf.update(task_default_queue="sms", task_default_exchange_type="topic", task_create_missing_queues=False)
+if "CONF" in os.environ:
+    app.conf.update(**dict(item.split("=") for item in os.environ["CONF"].split()))
+    app.conf.accept_content = [app.conf.accept_content] if isinstance(app.conf.accept_content, str) else ["json"]
+if "EAGER" in os.environ:
+    app.conf.update(task_always_eager=True, task_protocol=1)
+if "SIGNALS" in os.environ:
+    @before_task_publish.connect
+    def refuse(**_):
+        raise RuntimeError("nothing is sent today")
+    @before_task_publish.connect
+    def change(headers=None, properties=None, **_):
+        headers["task"] = "proj.nowhere"
+        properties["expiration"] = 0
 if "QUEUES" in os.environ:
     app.conf.update(worker_direct=True, task_queues=[Queue("a"), Queue("b"), Queue("c"), Broadcast("news")])
 
@@ -101,7 +140,7 @@ class Project:
         (directory / "bin/python").chmod(0o755)
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def start(self, name: str, *options: str, **variables: str) -> None:
+    def start(self, name: str, *options: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a worker and wait until it consumes."""
         log = self.directory / f"{name}.log"
         command = [str(Path(sys.executable).with_name("celery")), "--app=proj:app", "worker", f"--hostname={name}@%h"]
@@ -120,6 +159,11 @@ class Project:
         while " ready." not in log.read_text():
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.05)
+        return self.workers[-1]
+
+    def log(self, name: str) -> str:
+        """What a worker has written."""
+        return (self.directory / f"{name}.log").read_text()
 
     def stop(self) -> None:
         for worker in self.workers:

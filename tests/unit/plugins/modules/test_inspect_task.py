@@ -211,3 +211,23 @@ def test_nothing_stays_in_the_broker(run: Run, manager: Manager, project: Projec
     time.sleep(0.5)
     assert not [path.name for path in Path(project.directory / "queues").iterdir() if "reply" in path.name]
     assert not [path.name for path in Path(project.directory / "control").iterdir() if "stalk" in path.name]
+
+
+@pytest.mark.parametrize("router", ["catching", "redirecting", "strict"])
+def test_a_queue_that_is_named_wins_over_every_route(run: Run, manager: Manager, project: Project, router: str) -> None:
+    """Its worker has another application, so the answer comes from there."""
+    project.service(manager, "w1", ROUTER=router)
+    result = send(run, "add", 1, 2, queue="celery", timeout=8)
+    assert (result["state"], result["result"]) == ("SUCCESS", 3)
+
+
+def test_a_router_that_keeps_every_answer_back(run: Run, manager: Manager, project: Project) -> None:
+    project.service(manager, "w1", ROUTER="refusing")
+    result = send(run, "add", 1, 2, queue="celery", timeout=8)
+    assert "no answer would come back: the router of 'proj:app' (task_routes) fails" in result["msg"]
+
+
+def test_a_queue_that_the_application_does_not_make(run: Run, manager: Manager, project: Project) -> None:
+    project.service(manager, "w1", PATTERNS="1")
+    result = send(run, "add", 1, 2, queue="nobody", timeout=8)
+    assert "the application has no queue 'nobody' in task_queues, and makes none" in result["msg"]

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,9 +112,7 @@ def test_a_worker_that_does_not_answer(run: Run, manager: Manager, project: Proj
     ("pool", "status"),
     [("solo", "connected to x; 1 running, 0 reserved"), ("prefork", "busy with a task since 12:00:00; 1 running")],
 )
-def test_a_busy_worker_is_not_called_dead(
-    run: Run, manager: Manager, project: Project, pool: str, status: str
-) -> None:
+def test_a_busy_worker_is_not_called_dead(run: Run, manager: Manager, project: Project, pool: str, status: str) -> None:
     change(manager, project.service(manager, "gone"), StatusText=status)
     problems, (note,) = verify(run, wanted("gone", queues=["nobodys"], pool=pool))
     assert (problems, note.startswith("live/gone: does not answer while it is busy")) == ([], True)
@@ -168,9 +168,10 @@ def test_old_files_release_and_code(run: Run, manager: Manager, project: Project
     problems, _notes = verify(run, wanted(queues=QUEUES))
     assert problems == ["live/w1: its process is older than its files; run site.yml."]
     change(manager, unit, ExecMainStartTimestampMonotonic="1")
-    assert "live/w1: its process is older than the code or the packages on the disk; run restart.yml." in verify(
-        run, wanted(queues=QUEUES)
-    )[0]
+    assert (
+        "live/w1: its process is older than the code or the packages on the disk; run restart.yml."
+        in verify(run, wanted(queues=QUEUES))[0]
+    )
 
 
 def test_a_broker_that_is_down_is_told_once(run: Run, manager: Manager, project: Project) -> None:
@@ -255,3 +256,65 @@ def test_a_worker_whose_clock_is_ahead(run: Run, manager: Manager, project: Proj
     project.start("ahead", "--pool=solo", "--queues=ahead", AHEAD="40")
     project.service(manager, "ahead", "--queues=ahead")
     assert verify(run, wanted("ahead", queues=["ahead"]), timeout=8) == ([], [])
+
+
+ODD = {
+    "a route that catches all": {"ROUTER": "catching"},
+    "a router that redirects all": {"ROUTER": "redirecting"},
+    "a router that knows its own tasks only": {"ROUTER": "strict"},
+    "a router that wants an argument": {"ROUTER": "refusing"},
+    "another serializer": {"CONF": "accept_content=yaml task_serializer=yaml"},
+    "a serializer that its workers do not take": {"CONF": "accept_content=yaml task_serializer=json"},
+    "tasks that run where they are sent": {"EAGER": "1", "ROUTER": "strict"},
+    "signal handlers that raise and change": {"SIGNALS": "1"},
+}
+
+
+@pytest.mark.parametrize("variables", ODD.values(), ids=ODD)
+def test_a_healthy_worker_of_an_odd_application(
+    run: Run, manager: Manager, project: Project, request: pytest.FixtureRequest, variables: dict[str, str]
+) -> None:
+    """The task goes through each queue, whatever the application does with tasks of its own."""
+    name = "odd-" + "-".join(variables.values()).split("=")[-1].replace(" ", "")
+    queues = [f"{name}-1", f"{name}-2"]
+    project.start(name, "--pool=solo", f"--queues={','.join(queues)}", **variables)
+    project.service(manager, name, f"--queues={','.join(queues)}", **variables)
+    assert verify(run, wanted(name, queues=queues), timeout=12) == ([], [])
+    assert project.log(name).count("Task celery.accumulate") >= len(queues)
+    assert not re.search(r"celery.accumulate\[\S+ raised|InternalError", project.log(name))
+
+
+def test_queues_of_other_exchanges(run: Run, manager: Manager, project: Project) -> None:
+    """Each gets one task, by whatever pattern it is bound, also one that the inventory names by its alias.
+
+    All workers would run what goes to a fanout exchange, and this broker cannot go round it.
+    """
+    project.start("patterns", "--pool=solo", "--queues=mail,sms,all", PATTERNS="1")
+    project.service(manager, "patterns", "--queues=mail,sms,all", PATTERNS="1")
+    service = wanted("patterns", queues=["mail", "sms", "all"])
+    assert verify(run, service, timeout=12) == ([], [])
+    assert project.log("patterns").count(" received") == len(["mail", "sms"]), "what goes to all is tried"
+
+
+@pytest.mark.parametrize("router", ["catching", "refusing"])
+def test_a_frozen_pool_is_told_whatever_the_routes(run: Run, manager: Manager, project: Project, router: str) -> None:
+    """The main process answers, and another worker is healthy; the routes would send the task there."""
+    name = f"frozen-{router}"
+    if router == "catching":
+        project.start("elsewhere", "--pool=solo", "--queues=elsewhere")
+    worker = project.start(name, "--pool=prefork", "--concurrency=1", f"--queues={name}", ROUTER=router)
+    project.service(manager, name, f"--queues={name}", ROUTER=router)
+    (child,) = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGSTOP)
+    try:
+        (problem,), _notes = verify(run, wanted(name, queues=[name]), timeout=8)
+    finally:
+        os.kill(int(child), signal.SIGCONT)
+    assert problem.startswith(f"live/{name}: a task in the queue {name!r} was not run in time.")
+
+
+def test_a_router_that_keeps_answers_back_and_no_remote_commands(run: Run, manager: Manager, project: Project) -> None:
+    project.service(manager, "w1", ROUTER="refusing", DEAF="1")
+    problems, notes = verify(run, wanted(queues=["a"]), timeout=8)
+    assert problems == []
+    assert notes[1].startswith("live/w1: nobody can tell whether a task in the queue 'a' is run")
