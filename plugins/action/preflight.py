@@ -4,17 +4,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.stalk.celery.plugins.plugin_utils._render import with_texts
 
-SCRIPT = Path(__file__).parents[2] / "roles/celery_service/files/try_app.py"
+PROGRAM = Path(__file__).parents[2] / "roles/celery_service/files/trial"
+
+
+def program() -> dict[str, str]:
+    """Return the files of the module that tries an app."""
+    files = sorted(path for path in PROGRAM.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {str(path.relative_to(PROGRAM)): path.read_text(encoding="utf-8") for path in files}
 
 
 class ActionModule(ActionBase):
-    """Renders the templates on the controller and hands the texts to the module, with the program that tries an app."""
+    """Renders the templates on the controller and hands the texts to the module, with what tries an app."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
@@ -23,7 +30,7 @@ class ActionModule(ActionBase):
             module_name="stalk.celery.preflight",
             module_args={
                 **with_texts(self, self._task.args, variables),
-                "_script": SCRIPT.read_text(encoding="utf-8"),
+                "_script": json.dumps(program()),
             },
             task_vars=variables,
         )

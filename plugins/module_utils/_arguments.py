@@ -81,6 +81,7 @@ def services(items: list[Mapping[str, Any]]) -> list[Service]:
             directory=item["directory"],
             virtualenv=item["virtualenv"],
             tried=item["try"],
+            write_paths=tuple(item["write_paths"]),
         )
         for item in items
     ]

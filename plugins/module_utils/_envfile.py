@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Mapping
 
 HIDDEN = "(hidden)"
@@ -38,6 +39,15 @@ def entries(text: str) -> dict[str, str] | None:
             result[found.group(1)] = _ESCAPED.sub(r"\1", found.group(2))
         position = found.end()
     return result
+
+
+def assignments(text: str) -> dict[str, str]:
+    """The variables that C(Environment=) sets with this C(text), as it is in a unit or as systemctl prints it."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = text.split()
+    return {name: value for name, equals, value in (word.partition("=") for word in words) if equals}
 
 
 def changed_names(before: str, after: str) -> tuple[str, str]:

@@ -11,8 +11,8 @@ import os
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Collection, Iterable, Mapping
 
+from ansible_collections.stalk.celery.plugins.module_utils._drop_ins import settings
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, File
-from ansible_collections.stalk.celery.plugins.module_utils._trial import settings
 from ansible_collections.stalk.celery.plugins.module_utils._units import Request, Unit
 
 _MOST = 5

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Iterable, Mapping
 
+from ansible_collections.stalk.celery.plugins.module_utils import _sandbox
+
 OLDEST_SYSTEMD = 247
 
 
@@ -25,6 +27,7 @@ class Service:
     directory: str
     virtualenv: str
     tried: bool
+    write_paths: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.variable}/{self.name}"
@@ -36,11 +39,16 @@ class Service:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a service finds on its host; C(uid) is None for a user that does not exist yet."""
+    """What a service finds on its host; C(uid) is None for a user that does not exist yet.
+
+    C(celery_problems) say why its celery does not run as it should, C(write_problems) where it could not write.
+    """
 
     uid: int | None
     has_directory: bool
     has_celery: bool
+    celery_problems: tuple[str, ...] = ()
+    write_problems: tuple[str, ...] = ()
 
 
 def host_problems(uid: int, runs_systemd: bool, version_text: str) -> list[str]:
@@ -77,7 +85,27 @@ def missing(service: Service, found: Surroundings) -> list[str]:
             f"{service.virtualenv} has no bin/celery that can be executed; install celery there, "
             f"or correct 'virtualenv' of {service.variable}, or set its 'packages'."
         )
-    return result
+    elif service.tried:
+        result += found.celery_problems
+    return [*result, *found.write_problems]
+
+
+def write_problem(service: Service, path: str, real: str, exists: bool, is_writable: bool) -> str:
+    """Why C(service) could not write to C(path), which really is C(real), though it asks for it; empty if it could."""
+    owner, key = f"{service.user}:{service.group}", f"write_paths of {service.variable}"
+    if not exists:
+        return (
+            f"the directory {path} in {key} does not exist; make it, for example with 'install -d -o {service.user} "
+            f"-g {service.group} -m 0750 {path}', or take it out."
+        )
+    if _sandbox.in_home(real) and not _sandbox.in_home(path):
+        return f"{path} in {key} is a link to {real}, which the sandbox hides; write {real} instead."
+    if not is_writable:
+        return (
+            f"the user {service.user!r} may not write to {path} in {key}; give it the directory, for example with "
+            f"'chown {owner} {path}', or take it out."
+        )
+    return ""
 
 
 def told(texts: Mapping[Service, Iterable[str]]) -> list[str]:

@@ -10,13 +10,16 @@ import contextlib
 import os
 import shutil
 import tempfile
-from typing import Callable, Mapping, Sequence
+from typing import Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _disk, _trial
+from ansible_collections.stalk.celery.plugins.module_utils import _disk, _interpreter, _sandbox, _trial
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial
+from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
+from ansible_collections.stalk.celery.plugins.module_utils._verdict import Outcome
 
 TRANSIENT_UNITS = "/run/systemd/system"
+_MOST_OUTPUT = 2**18  # bytes
 
 
 def verify(systemd: Systemd, texts: Mapping[str, str]) -> dict[str, list[str]]:
@@ -30,37 +33,72 @@ def verify(systemd: Systemd, texts: Mapping[str, str]) -> dict[str, list[str]]:
         return _trial.complaints(systemd.verify(paths), directory, texts)
 
 
-def carry_out(
-    systemd: Systemd, trials: Sequence[Trial], script: str, warn: Callable[[str], None]
-) -> dict[str, list[str]]:
-    """Run all C(trials) at once; returns the problems by name of the service's unit, none of one that went well."""
+def carry_out(systemd: Systemd, trials: Sequence[Trial], program: Mapping[str, str]) -> dict[str, Outcome]:
+    """Run all C(trials) at once, with the files of C(program); returns how they ended, by name of the unit."""
     if not trials:
         return {}
     names = [trial.name for trial in trials]
     try:
         for trial in trials:
-            _put_up(trial, script)
+            _put_up(trial, program)
         systemd.reload()
         systemd.jobs("restart", names)
         ended = systemd.show(names)
-        outputs = {trial: _read(trial.output) for trial in trials}
-        for trial, output in outputs.items():
-            for text in _trial.warnings(trial, output):
-                warn(text)
-        return {trial.service.unit: _trial.failure(trial, ended[trial.name], outputs[trial]) for trial in trials}
+        return {trial.service.unit: _outcome(systemd, trial, ended[trial.name]) for trial in trials}
     finally:
         _take_down(systemd, trials)
 
 
-def _put_up(trial: Trial, script: str) -> None:
+def _outcome(systemd: Systemd, trial: Trial, ended: Unit) -> Outcome:
+    outcome = Outcome(ended, _read(trial.output))
+    if outcome.is_success:
+        return outcome
+    return Outcome(ended, outcome.output, systemd.journal(ended), hidden(trial))
+
+
+def hidden(trial: Trial) -> dict[str, str]:
+    """What of C(trial) leads to a place that its sandbox hides: what, and the directory to show."""
+    service = trial.service
+    python = _interpreter.interpreter(service.virtualenv)
+    leads = {
+        f"'directory' {service.directory}": (service.directory, 1),
+        f"{service.virtualenv}/bin/celery": (_interpreter.celery(service.virtualenv), 2),
+        f"the Python {python}": (python, 2),
+    }
+    places = {what: (os.path.realpath(path), parents) for what, (path, parents) in leads.items()}
+    return {
+        what: "/".join(path.split("/")[:-parents])
+        for what, (path, parents) in places.items()
+        if _sandbox.hides(trial.settings, path) and path.isprintable()
+    }
+
+
+def _put_up(trial: Trial, program: Mapping[str, str]) -> None:
     _remove(trial)
     os.makedirs(trial.directory, 0o755)
     os.chmod(trial.directory, 0o711)
     for path, file in trial.copies.items():
         _create(path, file.content, 0o600)
     _create(trial.output, b"", 0o600)
-    _create(trial.script, script.encode(), 0o644)
+    for name, text in program.items():
+        path = os.path.join(trial.path, name)
+        _make_readable(os.path.dirname(path))
+        _create(path, text.encode(), 0o644)
+    for name in trial.masks:
+        os.makedirs(_drop_ins_of(trial), exist_ok=True)
+        os.symlink(os.devnull, os.path.join(_drop_ins_of(trial), name))
     _create(os.path.join(TRANSIENT_UNITS, trial.name), (trial.unit or "").encode(), 0o644)
+
+
+def _make_readable(directory: str) -> None:
+    if not os.path.isdir(directory):
+        _make_readable(os.path.dirname(directory))
+        os.mkdir(directory)
+        os.chmod(directory, 0o755)
+
+
+def _drop_ins_of(trial: Trial) -> str:
+    return os.path.join(TRANSIENT_UNITS, f"{trial.name}.d")
 
 
 def _create(path: str, content: bytes, mode: int) -> None:
@@ -82,10 +120,13 @@ def _take_down(systemd: Systemd, trials: Sequence[Trial]) -> None:
 
 
 def _remove(trial: Trial) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(trial.directory)
+    for directory in (trial.directory, _drop_ins_of(trial)):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(directory)
 
 
 def _read(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
+    """The end of what somebody else writes."""
+    with open(path, "rb") as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - _MOST_OUTPUT, 0))
+        return file.read(_MOST_OUTPUT).decode("utf-8", "replace")

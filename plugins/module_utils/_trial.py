@@ -6,20 +6,23 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import re
 from dataclasses import dataclass
-from typing import Iterable, Iterator, Mapping
+from typing import Iterable, Mapping
 
-from ansible_collections.stalk.celery.plugins.module_utils import _strangers
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import entries, without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils import _time_span
+from ansible_collections.stalk.celery.plugins.module_utils._drop_ins import DropIn, expanded, settings
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import assignments, entries
 from ansible_collections.stalk.celery.plugins.module_utils._files import File
-from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import command_word
+from ansible_collections.stalk.celery.plugins.module_utils._owned import parsed
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service
-from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
 _PREFIX = "stalk-try-"
-_CELERY = "/usr/bin/env ${CELERY_BIN} "
+_PROGRAM = re.compile("celery|flower", re.IGNORECASE)
+_PRIVILEGED = re.compile(r"-?[@:+!|]")  # systemd.service(5), table of prefixes
 _DROPPED = (
     "BusName",
     "CacheDirectory",
@@ -36,6 +39,7 @@ _DROPPED = (
     "RemainAfterExit",
     "Restart",
     "RuntimeDirectory",
+    "RuntimeMax",
     "Sockets",
     "Standard",
     "StateDirectory",
@@ -44,11 +48,15 @@ _DROPPED = (
     "Type",
     "Watchdog",
 )
-_OUTPUT_LINES = 40
-_LINES_WITH_WARNINGS = 1000
-_WARNINGS = 10
+_MADE = {
+    "RuntimeDirectory": "/run",
+    "StateDirectory": "/var/lib",
+    "LogsDirectory": "/var/log",
+    "CacheDirectory": "/var/cache",
+}
+_SHORTEST_START, _LONGEST_START = 120, 3600  # seconds
 _STOP_TIMEOUT = "STALK_CELERY_STOP_TIMEOUT"
-_WARNING = "stalk.celery warns: "
+GUARD = "--port=only-a-trial"  # as in celery_trial: nothing that runs without it takes this
 _KNOWN_TO_LATER_SYSTEMD = ("PrivateIPC",)
 _COMPLAINT = re.compile(r"(?P<unit>[^/\s:]+):(?:(?P<line>\d+):)? ?(?P<text>.*)")
 _UNKNOWN = re.compile(r"Unknown (?:key|lvalue)(?: name)? '(?P<key>\w+)'")
@@ -58,6 +66,7 @@ _UNKNOWN = re.compile(r"Unknown (?:key|lvalue)(?: name)? '(?P<key>\w+)'")
 class Trial:
     """A new configuration of C(service) that is to be run once, with copies of its C(files) in C(directory).
 
+    C(drop_ins) are those of its unit, C(others) the texts of the environment files that are on this host already.
     C(accounts) are those of C(User) and C(Group) of which this host has the account.
     """
 
@@ -65,14 +74,17 @@ class Trial:
     directory: str
     files: tuple[File, ...]
     accounts: tuple[str, ...]
+    drop_ins: tuple[DropIn, ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return f"{_PREFIX}{self.service.unit}"
 
     @property
-    def script(self) -> str:
-        return os.path.join(self.directory, "try_app.py")
+    def path(self) -> str:
+        """The directory that goes into PYTHONPATH."""
+        return os.path.join(self.directory, "path")
 
     @property
     def output(self) -> str:
@@ -85,43 +97,110 @@ class Trial:
         return {os.path.join(self.directory, f"file-{number}"): file for number, file in enumerate(others)}
 
     @property
+    def masks(self) -> list[str]:
+        """The names of the drop-ins that systemd reads for the trial too, though their settings are in its unit."""
+        return [os.path.basename(drop_in.path) for drop_in in self.drop_ins if drop_in.general]
+
+    @property
+    def env_files(self) -> list[str]:
+        """The environment files that are not among the new ones."""
+        paths = [value.lstrip("-").replace("%%", "%") for value in self.all("EnvironmentFile")]
+        written = {file.path for file in self.files}
+        return [path for path in paths if path not in written]
+
+    @functools.cached_property
     def variables(self) -> dict[str, str]:
-        """What the files beside the unit set."""
-        texts = (file.content.decode("utf-8", "replace") for file in self.copies.values())
-        return {name: value for text in texts for name, value in (entries(text) or {}).items()}
+        """What the unit, its drop-ins and its environment files set."""
+        own = [assignments(value.replace("%%", "%")) for key, value in self.settings if key == "Environment"]
+        copied = [entries(file.content.decode("utf-8", "replace")) or {} for file in self.copies.values()]
+        there = [parsed(text) for text in self.others]
+        return {name: value for found in (*own, *there, *copied) for name, value in found.items()}
+
+    @functools.cached_property
+    def settings(self) -> list[tuple[str, str]]:
+        """What the new unit and its drop-ins say of the service, in the order in which systemd reads it."""
+        texts = (unit_text(self.service, self.files), *(drop_in.text for drop_in in self.drop_ins))
+        return [
+            (key, expanded(value, self.service.unit))
+            for text in texts
+            for section, key, value in settings(text)
+            if section == "Service"
+        ]
+
+    def all(self, key: str) -> list[str]:
+        """The values of a C(key) to which each assignment adds, an empty one nothing."""
+        values: list[str] = []
+        for found, value in self.settings:
+            if found == key:
+                values = [*values, value] if value else []
+        return values
+
+    @property
+    def command(self) -> str:
+        """What the service will run, empty if that is nothing, or nothing that can be tried."""
+        found = self.all("ExecStart")
+        is_tried = len(found) == 1 and _PROGRAM.search(found[0]) and not _PRIVILEGED.match(found[0])
+        return found[0].lstrip("-") if is_tried else ""
+
+    @property
+    def changed_by(self) -> list[str]:
+        """The drop-ins that have something run which a trial leaves out, or in place of celery."""
+        keys = ("ExecStart", "ExecStartPre", "ExecCondition")
+        return [
+            drop_in.path
+            for drop_in in self.drop_ins
+            if any(section == "Service" and key in keys and value for section, key, value in settings(drop_in.text))
+        ]
+
+    @property
+    def start_timeout(self) -> float:
+        """Seconds that the trial may take: as long as the service, and two minutes at least."""
+        spans = [_time_span.seconds(value) for key, value in self.settings if key in ("TimeoutStartSec", "TimeoutSec")]
+        wanted = next((span or math.inf for span in reversed(spans) if span is not None), 0)
+        return min(max(_SHORTEST_START, wanted), _LONGEST_START)
+
+    @property
+    def stop_timeout(self) -> float | None:
+        """Seconds that a stop of the service may take; none for systemd's own default."""
+        spans = [_time_span.seconds(value) for key, value in self.settings if key in ("TimeoutStopSec", "TimeoutSec")]
+        return next((span or math.inf for span in reversed(spans) if span is not None), None)
+
+    @property
+    def made(self) -> list[str]:
+        """The directories that systemd makes for the service, and not for the trial."""
+        return [
+            os.path.join(parent, name.partition(":")[0])
+            for key, parent in _MADE.items()
+            for value in self.all(key)
+            for name in value.split()
+        ]
 
     @property
     def unit(self) -> str | None:
-        """The unit that runs the script in place of celery, with celery's arguments, in the context of the new unit.
+        """The unit that runs the same command in the context of the new unit, and has Celery load what tries it.
 
-        Where the user does not exist yet, the script runs as a dynamic user, and where only the group does not, with
-        the primary group of the user. Of the directories that the new unit has systemd make, none is made. None for a
-        unit that does not run celery as the collection's units do.
+        Where the user does not exist yet, the command runs as a dynamic user, and where only the group does not, with
+        the primary group of the user. Of the directories that the new unit has systemd make, none is made. None if
+        there is no command that can be tried.
         """
-        service = [
-            (key, value)
-            for section, key, value in settings(unit_text(self.service, self.files))
-            if section == "Service"
-        ]
-        start = dict(service).get("ExecStart", "")
-        if not start.startswith(_CELERY):
+        if not self.command:
             return None
-        command = [os.path.join(self.service.virtualenv, "bin/python"), self.script]
+        modules = f"{self.path}:${{PYTHONPATH}}" if self.variables.get("PYTHONPATH") else self.path
         return "\n".join(
             [
                 "[Unit]",
                 "Description=Trial of a new configuration",
                 "[Service]",
                 "Environment=PYTHONDONTWRITEBYTECODE=1",
-                *(f"Environment={_STOP_TIMEOUT}={value}" for key, value in service if key == "TimeoutStopSec"),
-                *(self._line(key, value) for key, value in service if not self._is_dropped(key)),
+                *([f"Environment={_STOP_TIMEOUT}={self.stop_timeout:g}"] if self.stop_timeout else []),
+                *(self._line(key, value) for key, value in self.settings if not self._is_dropped(key)),
                 "Type=oneshot",
                 "RemainAfterExit=yes",
-                "TimeoutStartSec=120",
+                f"TimeoutStartSec={self.start_timeout:g}",
                 "TimeoutStopSec=10",
                 f"StandardOutput=file:{self.output.replace('%', '%%')}",
                 "StandardError=inherit",
-                f"ExecStart={' '.join(map(command_word, command))} {start[len(_CELERY) :]}",
+                f"ExecStart=/usr/bin/env PYTHONPATH={modules} {self.command} {GUARD}",
                 "",
             ]
         )
@@ -130,12 +209,12 @@ class Trial:
         return key.startswith(_DROPPED) or (key == "Group" and "Group" not in self.accounts)
 
     def _line(self, key: str, value: str) -> str:
-        if key == "User" and "User" not in self.accounts:
+        if (key, value) == ("User", self.service.user) and "User" not in self.accounts:
             return "DynamicUser=yes"
         if key == "EnvironmentFile":
             path = value.lstrip("-").replace("%%", "%")
             copies = {file.path: copy for copy, file in self.copies.items()}
-            return f"EnvironmentFile={copies.get(path, path).replace('%', '%%')}"
+            return f"EnvironmentFile={copies[path].replace('%', '%%') if path in copies else value}"
         return f"{key}={value}"
 
 
@@ -143,17 +222,6 @@ def unit_text(service: Service, files: Iterable[File]) -> str:
     """The text of the new unit file of C(service), empty if C(files) have none."""
     texts = (file.content for file in files if os.path.basename(file.path) == service.unit)
     return next(texts, b"").decode("utf-8", "replace")
-
-
-def settings(text: str) -> Iterator[tuple[str, str, str]]:
-    """Section, key and value of every assignment in a unit file (systemd.syntax(7))."""
-    section = ""
-    for line in map(str.strip, re.sub(r"\\\n", " ", text).splitlines()):
-        if line.startswith("[") and line.endswith("]"):
-            section = line[1:-1]
-        elif "=" in line and not line.startswith(("#", ";")):
-            key, _equals, value = line.partition("=")
-            yield section, key.strip(), value.strip()
 
 
 def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[str, list[str]]:
@@ -171,30 +239,3 @@ def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[st
         about = f" because of the line {lines[number - 1]!r}" if 0 < number <= len(lines) else ""
         result.setdefault(found["unit"], []).append(f"systemd does not accept the new unit{about}: {found['text']}")
     return result
-
-
-def warnings(trial: Trial, output: str) -> list[str]:
-    """What C(trial) warns of, in the lines of its C(output) that say so, without a secret."""
-    lines = _strangers.lines(without_secrets(output, trial.variables), _LINES_WITH_WARNINGS)
-    texts = [line[len(_WARNING) :] for line in lines if line.startswith(_WARNING)][:_WARNINGS]
-    return [f"{trial.service.variable}, {trial.service.name}: {text}" for text in texts]
-
-
-def failure(trial: Trial, ended: Unit, output: str) -> list[str]:
-    """Why C(trial) failed, which C(ended) with this C(output), of which no secret is shown; nothing if it did not."""
-    if ended["ActiveState"] == "active":
-        return []
-    service = trial.service
-    text = without_secrets(output.replace(f"{trial.directory}/", ""), trial.variables)
-    lines = _strangers.quoted(_strangers.lines(text, _OUTPUT_LINES))
-    if ended["ExecMainStatus"] == "203":
-        return [
-            f"with the new configuration systemd cannot execute {service.virtualenv}/bin/python. If it works outside "
-            f"of the unit, the sandbox hides it or what it links to: set 'sandbox: {{ProtectHome: read-only}}' in "
-            f"{service.variable}. Nothing was changed.{lines}"
-        ]
-    app, reason = trial.variables.get("CELERY_APP", ""), ended.ending or ended["LoadError"] or str(ended)
-    return [
-        f"the app {app!r} does not start with the new configuration ({reason}); correct {service.variable}, or the "
-        f"code in {service.directory}. Nothing was changed. The last lines it wrote:{lines or ' none'}"
-    ]

@@ -15,9 +15,11 @@ description:
   - Answers whether the files that M(stalk.celery.files) would write make services that start on this host.
   - Never fails on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
   - Tries every service of which a file would change. The new unit is checked by C(systemd-analyze verify), then it is
-    run once under another name, in its own context (user, directory, environment, sandbox), with a program in place
-    of C(celery) that parses the whole command line, imports the app and its tasks, and ends. The running service goes
-    on all the while, and what the trial needed is removed.
+    run once under another name, in its own context (user, directory, environment, sandbox, drop-ins of the
+    administrator). It runs the same command; C(celery) loads a module by which it parses the whole command line,
+    imports the app and its tasks, and ends. The running service goes on all the while, and what the trial needed is
+    removed.
+  - Warns of directories that the app is set up to write to and that its sandbox closes.
   - A trial makes none of the directories that systemd would make for the unit. If the user of the unit does not exist
     yet, a dynamic user takes its place.
 attributes:
@@ -66,6 +68,11 @@ options:
         description: The virtual environment that has C(bin/celery).
         type: str
         required: true
+      write_paths:
+        description: Directories that the service is to write to.
+        type: list
+        elements: str
+        default: []
       try:
         description: Whether the virtual environment is complete, so that it can be checked and the app tried.
         type: bool
@@ -85,7 +92,7 @@ options:
     type: bool
     default: false
   _script:
-    description: The program that tries an app. The action plugin sets it; a playbook cannot.
+    description: The files of the module that tries an app. The action plugin sets it; a playbook cannot.
     type: str
 seealso:
   - module: stalk.celery.files
@@ -168,23 +175,32 @@ tried:
 
 import contextlib
 import grp
+import json
 import os
 import pwd
-from typing import Any, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import (
     _arguments,
+    _as_user,
     _disk,
+    _drop_ins,
     _files,
+    _interpreter,
+    _paths,
     _services,
     _stage,
+    _verdict,
+    _writes,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial, unit_text
 
 _PATIENCE = 300
+_MARGIN = 60
 
 
 def check(module: AnsibleModule) -> dict[str, Any]:
@@ -218,7 +234,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         return {"problems": problems, **result, "tried": []}
     units = {*plan.restart, *(running if module.params["everything"] else ())}
     wanted = [service for service in services if service.tried and not missing[service] and service.unit in units]
-    troubles, tried = try_out(systemd, wanted, files, module.params["_script"] or "", module.warn)
+    trials = [trial(service, files) for service in wanted]
+    troubles, tried = try_out(module, trials, json.loads(module.params["_script"] or "{}"))
     problems += [*_services.told(missing), *_services.told(troubles)]
     return {"problems": problems, **result, "tried": tried}
 
@@ -255,32 +272,60 @@ def surroundings(service: Service) -> Surroundings:
     return Surroundings(
         uid=uid,
         has_directory=os.path.isdir(service.directory),
-        has_celery=os.access(os.path.join(service.virtualenv, "bin/celery"), os.X_OK),
+        has_celery=os.access(_interpreter.celery(service.virtualenv), os.X_OK),
+        celery_problems=tuple(_interpreter.problems(service.virtualenv, service.variable)),
+        write_problems=tuple(filter(None, (write_problem(service, path, uid is None) for path in service.write_paths))),
     )
 
 
+def write_problem(service: Service, path: str, is_new: bool) -> str:
+    """Why C(service) could not write to C(path); of a user that does not exist yet nobody can tell."""
+    is_writable = is_new or _as_user.look(service.user, service.group, ())(path).is_writable
+    return _services.write_problem(service, path, os.path.realpath(path), os.path.isdir(path), is_writable)
+
+
+def trial(service: Service, files: Sequence[_files.File]) -> Trial:
+    """The trial of C(service) with its new C(files)."""
+    own = Trial(
+        service=service,
+        directory=os.path.join(_disk.STAMPS, "try", service.unit),
+        files=tuple(file for file in files if file.unit == service.unit),
+        accounts=accounts(service),
+        drop_ins=tuple(_drop_ins.find(service.unit, _drop_ins.roots())),
+    )
+    return replace(own, others=tuple(readable(own.env_files)))
+
+
+def readable(paths: Sequence[str]) -> Iterator[str]:
+    """The texts of those of the files that can be read."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            yield _paths.read(path).decode("utf-8", "replace")
+
+
 def try_out(
-    systemd: Systemd,
-    services: Sequence[Service],
-    files: Sequence[_files.File],
-    script: str,
-    warn: Callable[[str], None],
+    module: AnsibleModule, trials: Sequence[Trial], program: Mapping[str, str]
 ) -> tuple[dict[Service, list[str]], list[str]]:
-    """Try the C(services) with their new C(files); returns the problems of each and the units that were run."""
-    rejected = _stage.verify(systemd, {service.unit: unit_text(service, files) for service in services})
-    trials = [
-        Trial(
-            service=service,
-            directory=os.path.join(_disk.STAMPS, "try", service.unit),
-            files=tuple(file for file in files if file.unit == service.unit),
-            accounts=accounts(service),
-        )
-        for service in services
-        if service.unit not in rejected
-    ]
-    failures = _stage.carry_out(systemd, [trial for trial in trials if trial.unit], script, warn)
-    problems = {**rejected, **failures}
-    return {service: problems.get(service.unit, []) for service in services}, list(failures)
+    """Carry out C(trials); returns the problems of each service and the units that were run."""
+    systemd = Systemd(module.run_command, max([_PATIENCE, *(trial.start_timeout + _MARGIN for trial in trials)]))
+    rejected = _stage.verify(systemd, {trial.service.unit: unit_text(trial.service, trial.files) for trial in trials})
+    able = [trial for trial in trials if trial.service.unit not in rejected]
+    outcomes = _stage.carry_out(systemd, [trial for trial in able if trial.unit], program)
+    failures: dict[str, list[str]] = {}
+    for trial in able:
+        unit = trial.service.unit
+        failures[unit] = _verdict.failure(trial, outcomes[unit]) if unit in outcomes else []
+        for text in warnings(trial, outcomes[unit]) if unit in outcomes else _verdict.not_tried(trial):
+            module.warn(text)
+    problems = {**rejected, **_verdict.grouped(failures)}
+    return {trial.service: problems.get(trial.service.unit, []) for trial in trials}, list(outcomes)
+
+
+def warnings(trial: Trial, outcome: _verdict.Outcome) -> list[str]:
+    """What C(trial) warns of."""
+    groups = " ".join(trial.all("SupplementaryGroups")).split()
+    look = _as_user.look(trial.service.user, trial.service.group, groups)
+    return [*_verdict.warnings(trial, outcome.output), *_writes.warnings(trial, outcome.output, look)]
 
 
 def accounts(service: Service) -> tuple[str, ...]:
@@ -311,6 +356,7 @@ def main() -> None:
                     "group": text,
                     "directory": text,
                     "virtualenv": text,
+                    "write_paths": {"type": "list", "elements": "str", "default": []},
                     "try": {"type": "bool", "default": True},
                 },
             },

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._brokers import brokers_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_write_paths import problem_of_opening
 from ansible_collections.stalk.celery.plugins.plugin_utils._variables import STANDARD_VARIABLES
 
 _PATH = re.compile(r"/[^\x00-\x20\x7f\"'\\*?:\[\]$]*")  # what EnvironmentFile= and BindReadOnlyPaths= take literally
@@ -44,6 +45,10 @@ def _problems_of_paths(path: str, own: Mapping[str, Any]) -> Iterator[str]:
         problem = own.get(key) and _problem_of_path(str(own[key]))
         if problem:
             yield f"{path}.{key} is {str(own[key])!r}{problem}"
+    for index, value in enumerate(own.get("write_paths") or []):
+        problem = _problem_of_path(value) or problem_of_opening(value)
+        if problem:
+            yield f"{path}.write_paths[{index}] is {value!r}{problem}"
     if "%" in posixpath.dirname(str(own.get("log_file") or "")):
         yield f"{path}.log_file has a placeholder in its directory. Use placeholders only in the name of the file."
 

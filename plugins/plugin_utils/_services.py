@@ -18,6 +18,7 @@ LIBRARY = "/usr/local/lib/celery-{environment}"
 _STATE = "/var/lib/celery-{environment}"
 _LOGS = "/var/log/celery-{environment}"
 _MERGED = ("environment", "sandbox", "limits")
+_ADDED = ("write_paths",)
 _HIDDEN_BY_PROTECT_HOME = ("/home/", "/root/", "/run/user/")
 
 
@@ -47,7 +48,8 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
     spec = environment_spec()[KINDS[kind]]["options"]
     shared = {key: environment[key] for key in spec if key in environment and key != "name"}
     merged: dict[str, Any] = {key: {**shared[key], **own[key]} for key in _MERGED if key in shared and key in own}
-    service, _problems = validate({**shared, **own, **merged}, spec, "")
+    added = {key: [*shared[key], *own[key]] for key in _ADDED if shared.get(key) and own.get(key)}
+    service, _problems = validate({**shared, **own, **merged, **added}, spec, "")
     names = {"environment": environment["name"], "name": str(own["name"])}
     service.setdefault("unit", "celery-{environment}-{name}.service".format(**names))
     service["stem"] = service["unit"][: -len(".service")]
@@ -68,7 +70,7 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
         "owner": owner,
         "marker": marker(owner),
         "managed_virtualenv": "packages" in environment and service["virtualenv"] == environment["virtualenv"],
-        "visible_paths": _visible_paths(environment["home"], service["directory"], service["virtualenv"]),
+        **_paths_of(service, _visible_paths(environment["home"], service["directory"], service["virtualenv"])),
         "log_directory": directory_of(service.get("log_file", ""), _LOGS.format(**names)),
         "log_patterns": patterns_of(service.get("log_file", ""), service["node"]),
         "variables": variables_of(kind, service, LIBRARY.format(**names), _STATE.format(**names)),
@@ -94,7 +96,7 @@ def trials_of(services: Sequence[Service], installed: bool = False) -> list[dict
 
     :param installed: whether the virtual environments that the role installs are complete, so that they can be tried.
     """
-    keys = ("unit", "environment", "name", "user", "group", "directory", "virtualenv")
+    keys = ("unit", "environment", "name", "user", "group", "directory", "virtualenv", "write_paths")
     return [
         {**{key: service[key] for key in keys}, "try": installed or not service["managed_virtualenv"]}
         for service in services
@@ -107,9 +109,7 @@ def summaries_of(services: Sequence[Service]) -> list[dict[str, Any]]:
     :param services: those of the inventory, or those of the facts of a host, which tell less.
     """
     keys = ("unit", "environment", "kind", "name", "type", "state", "user", "group", "directory", "virtualenv")
-    return [
-        {**{key: service[key] for key in keys if key in service}, **_of_worker(service)} for service in services
-    ]
+    return [{**{key: service[key] for key in keys if key in service}, **_of_worker(service)} for service in services]
 
 
 def _of_worker(service: Service) -> dict[str, Any]:
@@ -121,6 +121,23 @@ def _of_worker(service: Service) -> dict[str, Any]:
 def marker(*owner: str) -> str:
     """Return the text by which the collection recognises the files that it wrote, of ``live/worker/w1`` for example."""
     return f"Managed by stalk.celery: {'/'.join(owner)}. Ansible overwrites local changes."
+
+
+def _paths_of(service: Service, visible: Sequence[str]) -> dict[str, list[str]]:
+    """Return what of the host the service sees though ProtectHome=tmpfs hides it, and what it may write to.
+
+    Below what it sees a directory is opened as anywhere else: systemd follows no link out of that. One that is hidden
+    has to be bound.
+    """
+    paths = list(dict.fromkeys(service["write_paths"]))
+    is_hiding = service["sandbox"].get("ProtectHome", "tmpfs") == "tmpfs"
+    hidden = [path for path in paths if is_hiding and f"{path}/".startswith(_HIDDEN_BY_PROTECT_HOME)]
+    bound = [path for path in hidden if not any(path.startswith(f"{other}/") for other in visible)]
+    return {
+        "visible_paths": [path for path in visible if path not in bound],
+        "bound_paths": bound,
+        "opened_paths": [path for path in paths if path not in bound],
+    }
 
 
 def _visible_paths(*paths: str) -> list[str]:

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.stalk.celery.plugins.module_utils._drop_ins import settings
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, File
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service
-from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial, complaints, settings
+from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial, complaints
 
 UNIT = """\
 # Managed by stalk.celery: live/worker/w1.
@@ -63,7 +64,7 @@ Group=celery
 WorkingDirectory=/home/live/edc
 Environment=A=1 "B=%h"
 EnvironmentFile=/run/try/file-0
-EnvironmentFile=/etc/default/celery
+EnvironmentFile=-/etc/default/celery
 KillMode=mixed
 ProtectSystem=strict
 ExecPaths=/usr
@@ -75,8 +76,8 @@ TimeoutStartSec=120
 TimeoutStopSec=10
 StandardOutput=file:/run/try/output
 StandardError=inherit
-ExecStart="/srv/my \\"venv\\" 50%%/bin/python" "/run/try/try_app.py" --app=${CELERY_APP} worker      $CELERYD_OPTS
-"""
+ExecStart=/usr/bin/env PYTHONPATH=/run/try/path {ExecStart} --port=only-a-trial
+""".replace("{ExecStart}", "/usr/bin/env ${CELERY_BIN} --app=${CELERY_APP} worker      $CELERYD_OPTS")
 
 
 def trial(unit: str, *accounts: str) -> Trial:
@@ -125,8 +126,10 @@ def test_a_user_that_does_not_exist_yet_though_its_group_does() -> None:
 @pytest.mark.parametrize(
     "start",
     [
-        "ExecStart=/usr/bin/flower",
-        "ExecStart=/usr/bin/env ${CELERY_BIN}x",
+        "ExecStart=/usr/bin/sleep 1",
+        "ExecStart=+/usr/bin/env ${CELERY_BIN} x",
+        "ExecStart=/usr/bin/celery x\nExecStart=/usr/bin/celery y",
+        "ExecStart=/usr/bin/celery x\nExecStart=",
         "ExecStartPre=/usr/bin/env ${CELERY_BIN} x",
         "",
     ],
@@ -143,8 +146,8 @@ def test_only_the_service_section_counts() -> None:
     assert "A=b" not in (unit or "")
 
 
-def test_variables_are_those_of_the_environment_file() -> None:
-    assert trial(UNIT).variables == {"CELERY_APP": "proj"}
+def test_variables_are_those_of_the_unit_and_of_the_environment_file() -> None:
+    assert trial(UNIT).variables == {"A": "1", "B": "%h", "CELERY_APP": "proj"}
 
 
 def test_settings() -> None:

@@ -109,7 +109,7 @@ class Manager:
         """What C(systemd-analyze verify) says; {} stands for the directory of the units."""
         (self._directory / "verify").write_text(text)
 
-    def trials(self, **results: dict[str, str]) -> None:
+    def trials(self, **results: dict[str, Any]) -> None:
         """How the trials of units end, and their output."""
         (self._directory / "trials.json").write_text(json.dumps(results))
 

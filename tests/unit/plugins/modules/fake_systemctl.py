@@ -53,16 +53,23 @@ def run_once(name: str) -> dict[str, Any]:
     """Run a oneshot unit of the transient directory: keeps what it saw, writes what the test told it to."""
     text = (HERE / "transient" / name).read_text()
     result: dict[str, Any] = json.loads((HERE / "trials.json").read_text()).get(name, {})
-    settings = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    settings: dict[str, str] = dict(line.split("=", 1) for line in reversed(text.splitlines()) if "=" in line)
     copy = Path(settings["EnvironmentFile"])
-    script = copy.with_name("try_app.py")
+    script = copy.parent / "path/trial.py"
+    masks = HERE / "transient" / f"{name}.d"
     seen = {
         "unit": text,
         "environment": copy.read_text(),
-        "modes": [oct(path.stat().st_mode & 0o777) for path in (copy, script, copy.parent)],
+        "modes": [
+            oct(path.stat().st_mode & 0o777) for path in (copy, script, script.parent, copy.parent) if path.exists()
+        ],
+        "masks": {path.name: str(path.readlink()) for path in masks.glob("*")},
     }
     (HERE / f"seen-{name}").write_text(json.dumps(seen))
-    Path(settings["StandardOutput"].replace("file:", "")).write_text(result.pop("output", ""))
+    output = result.pop("output", "")
+    if result.get("ActiveState", "active") == "active" and not result.pop("silent", False):
+        output += "\nstalk.celery tried it\n"
+    Path(settings["StandardOutput"].replace("file:", "")).write_text(output)
     return {"ActiveState": "active", "SubState": "exited", **result}
 
 

@@ -16,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 from .conftest import Manager, Run
 
 W1, W2 = "celery-live-w1.service", "celery-live-w2.service"
+PROGRAM = json.dumps({"trial.py": "the script", "trial.dist-info/METADATA": ""})
 FAILED = {"ActiveState": "failed", "Result": "exit-code", "ExecMainCode": "1", "ExecMainStatus": "1"}
 UNIT_TEXT = """\
 # Managed by stalk.celery: live/worker/w1.
@@ -191,15 +192,15 @@ def test_nothing_is_tried_in_check_mode(run: Run, manager: Manager, project: Pro
 def test_the_trial_runs_in_the_context_of_the_new_unit(
     run: Run, manager: Manager, project: Project, stamps: Path
 ) -> None:
-    run("preflight", files=project.files(), services=[project.service()], _script="the script")
+    run("preflight", files=project.files(), services=[project.service()], _script=PROGRAM)
     seen = manager.seen(W1)
     directory = stamps / "try" / W1
     assert seen["environment"] == ENVIRONMENT
-    assert seen["modes"] == ["0o600", "0o644", "0o711"]
+    assert seen["modes"] == ["0o600", "0o644", "0o755", "0o711"]
     assert f"EnvironmentFile={directory}/file-0\n" in seen["unit"]
     assert (
-        f'ExecStart="{project.directory}/.venv/bin/python" "{directory}/try_app.py" '
-        "--app=${CELERY_APP} worker $CELERYD_OPTS\n"
+        f"ExecStart=/usr/bin/env PYTHONPATH={directory}/path /usr/bin/env ${{CELERY_BIN}} --app=${{CELERY_APP}} worker "
+        "$CELERYD_OPTS --port=only-a-trial\n"
     ) in seen["unit"]
 
 
@@ -269,11 +270,179 @@ def test_a_trial_that_systemd_does_not_even_start(run: Run, manager: Manager, pr
     assert "does not start with the new configuration (Unit has a bad unit file setting.)" in problem
 
 
-def test_a_sandbox_that_hides_the_interpreter(run: Run, manager: Manager, project: Project) -> None:
-    manager.trials(**{f"stalk-try-{W1}": {**FAILED, "ExecMainStatus": "203"}})
+def test_a_command_that_cannot_be_executed(run: Run, manager: Manager, project: Project) -> None:
+    output = f"/usr/bin/env: '{project.celery}': Permission denied\n"
+    manager.trials(**{f"stalk-try-{W1}": {**FAILED, "ExecMainStatus": "126", "output": output}})
     (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
-    assert f"cannot execute {project.directory}/.venv/bin/python" in problem
+    assert f"cannot be executed ('{project.celery}': Permission denied)" in problem
     assert "set 'sandbox: {ProtectHome: read-only}' in celery_live" in problem
+    assert "noexec" in problem
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "said", "key"),
+    [
+        ("200", "CHDIR", "Changing to the requested working directory failed: Permission denied", "'directory'"),
+        ("203", "EXEC", "Unable to locate executable '/opt/run': No such file or directory", "'virtualenv'"),
+        ("216", "GROUP", "Failed to determine supplementary groups: No such process", "'group'"),
+        ("217", "USER", "Failed to determine user credentials: No such process", "'user'"),
+        ("218", "CAPABILITIES", "Failed to drop capabilities: Operation not permitted", "'sandbox'"),
+        ("226", "NAMESPACE", "Failed to set up mount namespacing: /srv/media: No such file", "ReadWritePaths"),
+        ("228", "SECCOMP", "Failed to apply system call filters", "'sandbox'"),
+        ("243", "CREDENTIALS", "Failed to set up credentials", "credential"),
+    ],
+)
+def test_what_systemd_cannot_do_is_told_with_its_reason(
+    run: Run, manager: Manager, project: Project, status: str, name: str, said: str, key: str
+) -> None:
+    manager.trials(**{f"stalk-try-{W1}": {**FAILED, "ExecMainStatus": status}})
+    manager.journal.write_text(f"Starting it...\nstalk-try-{W1}: {said}\nstalk-try-{W1}: {said}\n")
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert f"({status}/{name})" in problem
+    assert problem.count(said) == 1
+    assert key in problem
+    assert "the code in" not in problem
+    assert "stalk-try" not in problem
+
+
+def test_an_app_that_takes_longer_than_it_may(run: Run, manager: Manager, project: Project) -> None:
+    manager.trials(**{f"stalk-try-{W1}": {"ActiveState": "failed", "Result": "timeout"}})
+    files = project.files()
+    files[0]["content"] += "TimeoutStartSec=600\n"
+    (problem,) = run("preflight", files=files, services=[project.service()])["problems"]
+    assert "was not imported within 600 s; raise start_timeout of celery_live" in problem
+
+
+def test_a_command_that_ends_well_and_is_no_celery(run: Run, manager: Manager, project: Project) -> None:
+    manager.trials(**{f"stalk-try-{W1}": {"silent": True}})
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert "ended without having run celery" in problem
+
+
+def test_the_same_traceback_of_several_services_is_shown_once(run: Run, manager: Manager, project: Project) -> None:
+    """Also where numbers differ, as of processes and addresses."""
+    outputs = {W1: "pid 11\n<f at 0x7f01>\n", W2: "pid 222\n<f at 0x7fff>\n"}
+    manager.trials(**{f"stalk-try-{unit}": {**FAILED, "output": output} for unit, output in outputs.items()})
+    services = [project.service(W1), project.service(W2)]
+    (problem,) = run("preflight", files=project.files(W1, W2), services=services)["problems"]
+    assert problem.startswith("celery_live/w1, celery_live/w2: the app")
+
+
+def test_an_app_that_writes_where_the_sandbox_forbids_it(run: Run, manager: Manager, project: Project) -> None:
+    output = "ValueError\nOSError: [Errno 30] Read-only file system: '/srv/app/logs/app.log'\n"
+    manager.trials(**{f"stalk-try-{W1}": {**FAILED, "output": output}})
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert "writes to /srv/app/logs/app.log when it is imported" in problem
+    assert "write_paths of celery_live" in problem
+
+
+def test_a_virtual_environment_that_was_moved(run: Run, manager: Manager, project: Project) -> None:
+    project.celery.write_text("#!/builds/group/project/.venv/bin/python\n")
+    result = run("preflight", files=project.files(), services=[project.service()])
+    (problem,) = result["problems"]
+    assert f"{project.celery} begins with #!/builds/group/project/.venv/bin/python, which is not there" in problem
+    assert result["tried"] == []
+
+
+def test_a_copy_whose_celery_runs_in_the_original(run: Run, manager: Manager, project: Project, tmp_path: Path) -> None:
+    for virtualenv in (project.celery.parents[1], tmp_path / "original"):
+        (virtualenv / "bin").mkdir(parents=True, exist_ok=True)
+        (virtualenv / "bin/python").touch()
+        (virtualenv / "pyvenv.cfg").touch()
+    project.celery.write_text(f"#!{tmp_path}/original/bin/python\n")
+    (problem,) = run("preflight", files=project.files(), services=[project.service()])["problems"]
+    assert f"packages of the virtual environment {tmp_path}/original, not with those of" in problem
+    assert f"set 'virtualenv: {tmp_path}/original' in celery_live" in problem
+
+
+def test_drop_ins_are_part_of_the_trial(run: Run, manager: Manager, project: Project) -> None:
+    """Those of the unit, of the beginnings of its name and of all services, as systemd merges them."""
+    texts = {
+        f"{W1}.d/20-own.conf": "[Service]\nEnvironment=A=own\nEnvironmentFile=-/etc/secrets/%N\n",
+        "celery-live-.service.d/10-live.conf": "[Unit]\nOnFailure=mail.service\n[Service]\nEnvironment=B=100%%\n",
+        "celery-.service.d/20-own.conf": "[Service]\nEnvironment=A=hidden\n",
+        "service.d/30-all.conf": "[Service]\nRestart=no\nExecStartPre=/bin/false\nLimitCORE=0\n",
+        f"{W2}.d/own.conf": "[Service]\nEnvironment=A=other\n",
+    }
+    for name, text in texts.items():
+        path = manager.unit_directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert run("preflight", files=project.files(), services=[project.service()])["problems"] == []
+    seen = manager.seen(W1)
+    lines = seen["unit"].splitlines()
+    added = ["Environment=B=100%%", "Environment=A=own", "EnvironmentFile=-/etc/secrets/celery-live-w1", "LimitCORE=0"]
+    assert [line for line in lines if line in added] == added
+    assert not [line for line in lines if "hidden" in line or "other" in line or "false" in line or "OnFailure" in line]
+    assert seen["masks"] == {"30-all.conf": "/dev/null"}
+
+
+def drop_in(manager: Manager, text: str) -> None:
+    directory = manager.unit_directory / f"{W1}.d"
+    directory.mkdir()
+    (directory / "own.conf").write_text(f"[Service]\n{text}\n")
+
+
+def test_the_command_of_a_drop_in_is_tried(run: Run, manager: Manager, project: Project) -> None:
+    drop_in(manager, "ExecStart=\nExecStart=-/opt/run celery --app=proj worker")
+    run("preflight", files=project.files(), services=[project.service()])
+    assert "/path /opt/run celery --app=proj worker --port=only-a-trial\n" in manager.seen(W1)["unit"]
+
+
+@pytest.mark.parametrize("command", ["/usr/bin/sleep 1", "+/usr/bin/celery worker", "!!/usr/bin/celery worker"])
+def test_a_command_that_cannot_be_tried_is_told(
+    run: Run, manager: Manager, project: Project, warnings: list[str], command: str
+) -> None:
+    drop_in(manager, f"ExecStart=\nExecStart={command}")
+    result = run("preflight", files=project.files(), services=[project.service()])
+    assert (result["problems"], result["tried"]) == ([], [])
+    assert f"{manager.unit_directory}/{W1}.d/own.conf" in warnings[0]
+
+
+def test_a_secret_of_a_drop_in_is_not_shown(run: Run, manager: Manager, project: Project) -> None:
+    drop_in(manager, 'Environment="SECRET_KEY=from the vault"')
+    manager.trials(**{f"stalk-try-{W1}": {**FAILED, "output": "KeyError: from the vault\n"}})
+    assert "from the vault" not in run("preflight", files=project.files(), services=[project.service()])["printed"]
+
+
+def test_directories_that_the_sandbox_closes(
+    run: Run,
+    manager: Manager,
+    project: Project,
+    warnings: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What does not exist, what systemd makes for the service and what is no path is not named."""
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    media = tmp_path / "media"
+    media.mkdir()
+    files = project.files()
+    files[0]["content"] += "StateDirectory=celery-live\n"
+    said = [
+        ["MEDIA_ROOT", str(media)],
+        ["DATABASES: default", str(media)],
+        ["TMPDIR", "/does/not/exist"],
+        ["schedule", "/var/lib/celery-live"],
+        ["FAKE", "not/absolute"],
+        ["FAKE\u001b[2J", str(media)],
+        {"FAKE": 1},
+    ]
+    output = "".join(f"stalk.celery cannot write: {json.dumps(item)}\n" for item in said)
+    manager.trials(**{f"stalk-try-{W1}": {"output": f"{output}stalk.celery cannot write: [[[\n"}})
+    assert run("preflight", files=files, services=[project.service()])["problems"] == []
+    assert warnings == [
+        f"celery_live, w1: the application writes to {media} (MEDIA_ROOT, DATABASES: default), which the sandbox makes "
+        f"read-only: add write_paths: [{media}] to celery_live."
+    ]
+
+
+def test_directories_to_write_to_that_do_not_exist(
+    run: Run, manager: Manager, project: Project, tmp_path: Path
+) -> None:
+    service = project.service(write_paths=[f"{tmp_path}/media"])
+    (problem,) = run("preflight", files=project.files(), services=[service])["problems"]
+    assert f"the directory {tmp_path}/media in write_paths of celery_live does not exist; make it" in problem
 
 
 def test_a_unit_that_systemd_does_not_accept_is_not_run(run: Run, manager: Manager, project: Project) -> None:
@@ -289,13 +458,13 @@ def test_a_unit_that_systemd_does_not_accept_is_not_run(run: Run, manager: Manag
 
 def test_a_unit_that_runs_something_else_is_not_tried(run: Run, manager: Manager, project: Project) -> None:
     files = project.files()
-    files[0]["content"] = files[0]["content"].replace("/usr/bin/env ${CELERY_BIN}", "/usr/bin/flower")
+    files[0]["content"] += "ExecStart=\nExecStart=/usr/bin/sleep 1\n"
     result = run("preflight", files=files, services=[project.service()])
     assert (result["problems"], result["tried"]) == ([], [])
 
 
 def test_what_is_logged_has_no_text_of_a_file(run: Run, manager: Manager, project: Project, log: list[str]) -> None:
-    run("preflight", files=project.files(), services=[project.service()], _script="the script")
+    run("preflight", files=project.files(), services=[project.service()], _script=PROGRAM)
     assert log
     for hidden in ("hunter2", "Managed by", "the script"):
         assert hidden not in json.dumps(log)

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs try_app in processes that have imported Celery already, since that takes longer than everything else."""
+"""Runs celery_trial in processes that have imported Celery already, since that takes longer than everything else."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import multiprocessing
 import os
 import sys
@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-SCRIPT = Path(__file__).parents[4] / "roles/celery_service/files/try_app.py"
+from ansible_collections.stalk.celery.plugins.module_utils._trial import GUARD
+
+DIRECTORY = Path(__file__).parents[4] / "roles/celery_service/files/trial"
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["celery.bin.celery", "celery.apps.worker", "celery.apps.beat"])
 
@@ -40,13 +42,9 @@ def _attempt(directory: Path, arguments: Sequence[str], variables: Mapping[str, 
     os.dup2(1, 2)
     os.chdir(directory)
     os.environ.update(variables)
-    sys.path.insert(0, str(directory))
+    os.environ["PYTHONPATH"] = f"{DIRECTORY}:{directory}"
+    sys.path[:0] = [str(DIRECTORY), str(directory)]
     sys.dont_write_bytecode = True
-    spec = importlib.util.spec_from_file_location("try_app", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    status = module.main(list(arguments))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    importlib.import_module("celery_trial")
+    sys.argv = ["celery", *arguments, GUARD]
+    importlib.import_module("celery.__main__").main()

@@ -2,18 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""try_app: what it says of a command line and an application that would not start."""
+"""celery_trial: what it says of a command line and an application that would not start."""
 
 from __future__ import annotations
 
-import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.tests.unit.roles.celery_service.trial import SCRIPT, Trial, attempt
+from ansible_collections.stalk.celery.plugins.module_utils._trial import GUARD
+from ansible_collections.stalk.celery.plugins.module_utils._verdict import TRIED
+from ansible_collections.stalk.celery.tests.unit.roles.celery_service.trial import DIRECTORY, Trial, attempt
 
 APP = "from celery import Celery\napp = Celery('proj', broker='memory://')\n"
 DJANGO = APP + "app.config_from_object('django.conf:settings', namespace='CELERY')\napp.autodiscover_tasks()\n"
@@ -26,6 +29,11 @@ class Models(Scheduler):
 app.conf.beat_schedule = {'tick': {'task': 'proj.tick', 'schedule': 1.0}}
 """
 BROKEN_ENTRY = "app.conf.beat_schedule = {'tick': {'tsk': 'proj.tick'}}\n"
+UNSEEN = """
+import os, sys
+assert "PYTHONPATH" not in os.environ
+assert not any(path.endswith("trial") for path in sys.path)
+"""
 TRACE = """
 from celery import signals
 for name in ('celeryd_init', 'worker_init', 'worker_ready', 'beat_init'):
@@ -160,12 +168,36 @@ def test_a_time_limit_that_is_longer_than_a_stop_waits(
     assert (trial.status, trial.output.startswith(warning)) == (0, warned)
 
 
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Return a function that runs a command as a trial does, with the ``celery`` of these tests in its PATH."""
+
+    def run(*argv: str, path: str = f"{DIRECTORY}", **variables: str) -> subprocess.CompletedProcess[str]:
+        bin_directory = Path(sys.executable).parent
+        environment = {"PATH": f"{bin_directory}:/usr/bin:/bin", "PYTHONPATH": path, **variables}
+        options: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "timeout": 60}
+        return subprocess.run([*argv, GUARD], cwd=tmp_path, env=environment, **options)
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("modules", "arguments", "status", "error"),
     [
         pytest.param({"proj": APP}, "worker --pool=gevent", 0, "", id="accepted"),
+        pytest.param({"proj": APP}, "multi start w1@%h --pidfile=pid --pool=solo", 0, "", id="multi"),
         pytest.param(
-            {"proj": "import try_app\n"}, "worker", 2, "No module named 'try_app'", id="modules beside the script"
+            {"proj": "import threading\nthreading.Thread(target=input).start()\n1/0"}, "beat", 2, "1/0", id="threads"
+        ),
+        pytest.param(
+            {"proj": UNSEEN + APP},
+            "worker",
+            0,
+            "",
+            id="the application sees nothing of it",
         ),
         pytest.param(
             {"proj": APP, "path/flower": "raise ModuleNotFoundError(f'No module named {__name__}')\n"},
@@ -176,14 +208,46 @@ def test_a_time_limit_that_is_longer_than_a_stop_waits(
         ),
     ],
 )
-def test_the_script_stands_alone(
-    tmp_path: Path, modules: dict[str, str], arguments: str, status: int, error: str
+def test_the_command_itself_is_tried(
+    command: Command, tmp_path: Path, modules: dict[str, str], arguments: str, status: int, error: str
 ) -> None:
     write(tmp_path, modules)
-    command = [sys.executable, str(SCRIPT), "--app=proj", *arguments.split()]
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}/path"}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == status
+    path = f"{DIRECTORY}:{tmp_path}/path" if "path/flower" in modules else f"{DIRECTORY}"
+    done = command("celery", "--app=proj", *arguments.split(), path=path)
+    assert (done.returncode, TRIED in done.stdout.splitlines()) == (status, not status), done.stderr
     assert error in done.stderr
+
+
+WRAPPERS = {
+    "a shell": '#!/bin/sh\nexec "$@"\n',
+    "without arguments": "#!/bin/sh\nexec celery --app=proj worker\n",
+    "another PYTHONPATH": """#!{python}
+import os, sys
+os.environ["PYTHONPATH"] = "other:" + os.environ["PYTHONPATH"]
+os.execvp(sys.argv[1], sys.argv[1:])
+""",
+    "the command as a function": """#!{python}
+import sys
+from celery.bin.celery import celery
+sys.exit(celery(args=sys.argv[2:]))
+""",
+    "the application's own": "#!{python}\nimport sys, proj\nproj.app.start(sys.argv[2:])\n",
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS.values(), ids=WRAPPERS)
+def test_a_program_in_front_of_celery(command: Command, tmp_path: Path, wrapper: str) -> None:
+    write(tmp_path, {"proj": APP})
+    script = tmp_path / "run"
+    script.write_text(wrapper.replace("{python}", sys.executable))
+    script.chmod(0o755)
+    done = command(str(script), "celery", "--app=proj", "worker")
+    assert (done.returncode, TRIED in done.stdout.splitlines()) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["worker", "beat", "flower --address=192.0.2.1"])
+def test_a_celery_that_does_not_load_the_trial_does_not_start(command: Command, tmp_path: Path, arguments: str) -> None:
+    write(tmp_path, {"proj": APP})
+    done = command("env", "-u", "PYTHONPATH", "celery", "--app=proj", *arguments.split())
+    assert done.returncode not in {0, None}
+    assert re.search("No such option.*--port|only-a-trial", done.stderr)

@@ -3,12 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Try a command line of Celery without starting anything.
 
-``<virtualenv>/bin/python try_app.py --app=proj worker --pool=gevent`` goes as far as ``celery --app=proj worker
---pool=gevent`` does before it makes the worker's parts: it patches for gevent and eventlet, parses all options, imports
-the application with its tasks, and finds queues, broker transport, result backend, pool, scheduler and the address of
-Flower. It connects to nothing, writes nothing and sends none of the worker's signals. Exit status 0: it would start;
-otherwise stderr says why not. STALK_CELERY_STOP_TIMEOUT in the environment is how many seconds a stop waits for running
-tasks.
+Celery loads this module through its plugin group ``celery.commands`` where the directory of the module is in
+PYTHONPATH, whatever started Celery. From then on ``celery --app=proj worker --pool=gevent`` goes as far as it does
+before it makes the worker's parts: it patches for gevent and eventlet, parses all options, imports the application with
+its tasks, and finds queues, broker transport, result backend, pool, scheduler and the address of Flower. It connects to
+nothing, writes nothing and sends none of the worker's signals. Exit status 0: it would start, and the last line says
+so; otherwise stderr says why not. STALK_CELERY_STOP_TIMEOUT in the environment is how many seconds a stop waits for
+running tasks.
+
+The last argument is one that no command of Celery takes. Here it is taken away; a Celery that does not load this module
+refuses it, and starts nothing either.
 """
 
 from __future__ import annotations
@@ -16,7 +20,14 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Any, NoReturn
+from typing import Any, Callable, NoReturn
+
+import celery_writes
+import click
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GUARD = "--port=only-a-trial"
+TRIED = "stalk.celery tried it"
 
 
 def find_app(name: str) -> Any:
@@ -34,8 +45,6 @@ def find_app(name: str) -> Any:
 
 def refuse_detach(*_: object, **__: object) -> NoReturn:
     """Stand for what runs a program in the background."""
-    import click
-
     raise click.UsageError("remove --detach: systemd watches the process that it starts")
 
 
@@ -46,8 +55,6 @@ def find_connections(app: Any) -> tuple[Any, ...]:
 
 def refuse_early_acks(app: Any) -> None:
     """Stop if a soft shutdown would lose tasks: it gives back to the broker only those that are acknowledged late."""
-    import click
-
     early = sorted(name for name, task in app.tasks.items() if not (name.startswith("celery.") or task.acks_late))
     if early:
         raise click.UsageError(
@@ -77,7 +84,6 @@ def as_worker(arguments: list[str]) -> list[str]:
 
 def replace_flower() -> None:
     """Let the command ``flower`` try what it would run."""
-    import click
     from celery.utils.imports import symbol_by_name
     from flower import command
     from tornado.netutil import bind_sockets
@@ -124,6 +130,8 @@ def replace_programs() -> None:
     class TrialWorker(WorkController):
         app: Any
         time_limit: float | None
+        statedb: Any
+        logfile: Any
         exitcode = 0
 
         def __init__(self, queues: Any, exclude_queues: Any, include: Any, **options: Any) -> None:
@@ -134,6 +142,7 @@ def replace_programs() -> None:
             self.setup_includes(include)
             if os.environ.get("REMAP_SIGTERM") == "SIGQUIT":
                 refuse_early_acks(self.app)
+            celery_writes.tell(self.app, {"statedb": self.statedb, "log_file": self.logfile})
             find_connections(self.app)
 
         def start(self) -> None:
@@ -142,6 +151,7 @@ def replace_programs() -> None:
     class TrialBeat(beat.Beat):
         app: Any
         schedule: Any
+        logfile: Any
         scheduler_cls: Any
 
         def start_scheduler(self) -> Any:
@@ -150,6 +160,7 @@ def replace_programs() -> None:
             service.get_scheduler(lazy=True)
             for name, entry in self.app.conf.beat_schedule.items():
                 ScheduleEntry(**dict(entry, name=name, app=self.app))
+            celery_writes.tell(self.app, {"schedule": self.schedule, "log_file": self.logfile})
             find_connections(self.app)
 
     commands = command.celery.commands
@@ -165,19 +176,32 @@ def replace_programs() -> None:
         setattr(place, name, replacement)
 
 
-def main(arguments: list[str]) -> int:
-    """Try ``celery <arguments>`` and return the exit status."""
-    sys.argv = ["celery", *as_worker(arguments)]
+def leave_no_trace() -> None:
+    """Make the path of modules what it is without a trial."""
+    rest = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry != HERE]
+    os.environ["PYTHONPATH"] = os.pathsep.join(rest)
+    if not rest:
+        del os.environ["PYTHONPATH"]
+    sys.path[:] = [entry for entry in sys.path if entry != HERE]
+
+
+def prepare() -> None:
+    """Let the commands of Celery try. ``multi`` becomes the worker that it would run, in a Python of its own."""
+    if "multi" in sys.argv:
+        arguments = [sys.executable, "-m", "celery", *as_worker(sys.argv[1:])]
+        sys.stdout.flush()
+        os.execv(sys.executable, arguments)
+    leave_no_trace()
+    replace_programs()
+    if "flower" in sys.argv:
+        replace_flower()
+
+
+def attempt(command: Callable[[], object]) -> int:
+    """Run ``command`` and return the exit status."""
     try:
-        from celery import maybe_patch_concurrency
-
-        maybe_patch_concurrency()
-        replace_programs()
-        if "flower" in arguments:
-            replace_flower()
-        from celery.bin.celery import main as celery
-
-        celery()
+        prepare()
+        command()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else bool(stop.code)
     except BaseException:
@@ -186,10 +210,34 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-if __name__ == "__main__":
-    if not getattr(sys.flags, "safe_path", False):
-        sys.path.pop(0)
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+def replace(**methods: Any) -> None:
+    """Give all commands other ``methods``."""
+    for name, method in methods.items():
+        setattr(click.Command, name, method)
+
+
+def take_over() -> None:
+    """Let the first command that runs from now on be a trial, at the end of which the process ends with its threads."""
+    parse_args, main = click.Command.parse_args, click.Command.main
+
+    def parse_without_guard(self: click.Command, ctx: click.Context, args: list[str]) -> list[str]:
+        return parse_args(self, ctx, [argument for argument in args if argument != GUARD])
+
+    def tried(self: click.Command, *args: Any, **kwargs: Any) -> NoReturn:
+        replace(main=main)
+        status = attempt(lambda: main(self, *args, **{**kwargs, "standalone_mode": True}))
+        if status == 0:
+            print(TRIED)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+    replace(parse_args=parse_without_guard, main=tried)
+
+
+take_over()
+
+
+@click.command()
+def trial() -> None:
+    """Do nothing: to be loaded is all that this command is for."""

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The drop-ins of a unit, those of its kind and of the beginnings of its name too: systemd.unit(5)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+from ansible_collections.stalk.celery.plugins.module_utils import _systemctl
+
+_SPECIFIER = re.compile(r"%[%a-zA-Z]")
+_LONGEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class DropIn:
+    """A file that adds to a unit; C(general) if it does so for all units of this kind."""
+
+    path: str
+    text: str
+    general: bool
+
+
+def roots() -> tuple[str, ...]:
+    """Where drop-ins lie, the most important place first."""
+    return ("/etc/systemd/system.control", "/run/systemd/system.control", *_systemctl.UNIT_DIRECTORIES)
+
+
+def names(unit: str) -> list[str]:
+    """The directories of the drop-ins of C(unit), the most special one first."""
+    stem, _dot, kind = unit.rpartition(".")
+    parts = stem.split("-")
+    beginnings = ["-".join(parts[:count]) + "-" for count in range(len(parts) - 1, 0, -1)]
+    return [f"{name}.{kind}.d" for name in (stem, *beginnings)] + [f"{kind}.d"]
+
+
+def find(unit: str, places: Sequence[str]) -> list[DropIn]:
+    """The drop-ins of C(unit) in the order in which systemd reads them. One that is masked is empty."""
+    found: dict[str, tuple[str, bool]] = {}
+    for name in names(unit):
+        for directory in (os.path.join(place, name) for place in places):
+            for file in _files(directory):
+                found.setdefault(file, (os.path.join(directory, file), name == names(unit)[-1]))
+    return [DropIn(path, _read(path), general) for _file, (path, general) in sorted(found.items())]
+
+
+def _files(directory: str) -> list[str]:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return [name for name in os.listdir(directory) if name.endswith(".conf")]
+    return []
+
+
+def _read(path: str) -> str:
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.read(_LONGEST)
+    return ""
+
+
+def expanded(value: str, unit: str) -> str:
+    """C(value) without the specifiers that mean the name of C(unit), as another unit can have it."""
+    stem = unit.rpartition(".")[0]
+    meanings = {"%n": unit, "%N": stem, "%p": stem, "%P": stem, "%j": stem.rpartition("-")[2], "%i": "", "%I": ""}
+    return _SPECIFIER.sub(lambda found: meanings.get(found[0], found[0]), value)
+
+
+def settings(text: str) -> Iterator[tuple[str, str, str]]:
+    """Section, key and value of every assignment in a unit file or a drop-in (systemd.syntax(7))."""
+    section = ""
+    for line in map(str.strip, re.sub(r"\\\n", " ", text).splitlines()):
+        if line.startswith("[") and line.endswith("]"):
+            section = line[1:-1]
+        elif "=" in line and not line.startswith(("#", ";")):
+            key, _equals, value = line.partition("=")
+            yield section, key.strip(), value.strip()
