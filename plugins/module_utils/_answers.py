@@ -75,5 +75,5 @@ def _reader(request: Answer) -> Reader:
         "pool": string,
         "queues": QUEUES,
     }
-    verified = {"worked": table(flag), "later": keyed(nodes, maybe(_NODE))}
+    verified = {"worked": table(maybe(flag)), "later": keyed(nodes, maybe(_NODE))}
     return fields({**inspected, **(verified if request["do"] == "verify" else {})})

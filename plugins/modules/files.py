@@ -129,13 +129,20 @@ strays:
   type: list
   elements: str
   sample: [/etc/systemd/system/celery-live-old.service]
+machine:
+  description:
+    - What tells this machine from all others, made of its machine id, its boot and its host name.
+    - See P(stalk.celery.misleading#filter).
+  returned: success
+  type: str
+  sample: 0a3c1f5be2d7
 """
 
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _machine
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
@@ -162,6 +169,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             paths,
             module.params["keep"],
         ),
+        "machine": _machine.identity(),
         "diff": _files.diffs(changes, found),
     }
 

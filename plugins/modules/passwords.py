@@ -42,10 +42,15 @@ passwords:
   returned: success
   type: dict
   sample: {live: 9vUxkS0c}
+machine:
+  description: What tells this machine from all others, see P(stalk.celery.misleading#filter).
+  returned: success
+  type: str
+  sample: 0a3c1f5be2d7
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _passwords
+from ansible_collections.stalk.celery.plugins.module_utils import _machine, _passwords
 
 
 def main() -> None:
@@ -57,7 +62,8 @@ def main() -> None:
         found = {name: _passwords.read(name) for name in module.params["environments"]}
     except OSError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, passwords={name: password for name, password in found.items() if password})
+    kept = {name: password for name, password in found.items() if password}
+    module.exit_json(changed=False, machine=_machine.identity(), passwords=kept)
 
 
 if __name__ == "__main__":
