@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import grp
 import os
@@ -17,35 +16,49 @@ import time
 from typing import Callable, Container, Iterable, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils import _paths
 from ansible_collections.stalk.celery.plugins.module_utils._files import (
     Attributes,
     Directory,
+    File,
     Found,
     Plan,
     Wanted,
     is_stray,
+    marker,
 )
-
-Label = Callable[[str, str], None]
+from ansible_collections.stalk.celery.plugins.module_utils._paths import Label, Place
 
 STAMPS = "/run/stalk.celery"
 _HEAD = 4096
 
 
 def look(path: str) -> Found | None:
-    """What is at C(path), or None where there is nothing. For a link: what it is, with the attributes of its target."""
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if stat.S_ISREG(status.st_mode):
-        with open(path, "rb") as file:
-            return Found("file", attributes(status), file.read())
+    """What is at C(path), or None where there is nothing or no way. A link of root has the attributes of its target."""
+    with contextlib.suppress(OSError), _paths.parent(path) as (place, name):
+        status = place.status(name)
+        return None if status is None else _found(place, name, status)
+    return None
+
+
+def _found(place: Place, name: str, status: os.stat_result) -> Found:
+    is_roots = place.is_roots and status.st_uid in (0, os.getuid())
     if stat.S_ISLNK(status.st_mode):
-        with contextlib.suppress(OSError):
-            status = os.stat(path)
-        return Found("link", attributes(status), target=os.readlink(path))
-    return Found("directory" if stat.S_ISDIR(status.st_mode) else "special file", attributes(status))
+        return Found("link", _beyond(place, name, status), target=place.target(name), is_roots=is_roots)
+    if not stat.S_ISREG(status.st_mode):
+        kind = "directory" if stat.S_ISDIR(status.st_mode) else "special file"
+        return Found(kind, attributes(status), is_roots=is_roots)
+    try:
+        return Found("file", attributes(status), place.read(name), is_roots=is_roots)
+    except OSError as error:
+        return Found(f"file that cannot be read ({error.strerror})", attributes(status), is_roots=is_roots)
+
+
+def _beyond(place: Place, name: str, status: os.stat_result) -> Attributes:
+    """The attributes of the directory that link C(name) leads to, or its own."""
+    with contextlib.suppress(OSError), _paths.open_directory(os.path.join(place.path, name)) as target:
+        return attributes(target.owner_status)
+    return attributes(status)
 
 
 def look_at(paths: Iterable[str]) -> dict[str, Found]:
@@ -56,12 +69,22 @@ def look_at(paths: Iterable[str]) -> dict[str, Found]:
 
 def attributes(status: os.stat_result) -> Attributes:
     """Owner, group and mode, by name where the ids have names."""
-    owner, group = str(status.st_uid), str(status.st_gid)
-    with contextlib.suppress(KeyError):
-        owner = pwd.getpwuid(status.st_uid).pw_name
-    with contextlib.suppress(KeyError):
-        group = grp.getgrgid(status.st_gid).gr_name
+    owner, group = _paths.names_of(status.st_uid, status.st_gid)
     return Attributes(owner, group, stat.S_IMODE(status.st_mode))
+
+
+def exposed(paths: Iterable[str]) -> dict[str, str]:
+    """Which of C(paths) others than root could have put something else at, and what lets them do so."""
+    reasons = {path: _exposure(path) for path in paths}
+    return {path: reason for path, reason in reasons.items() if reason}
+
+
+def _exposure(path: str) -> str:
+    try:
+        with _paths.nearest(os.path.dirname(path)) as (place, _missing):
+            return "" if place.is_roots else str(place)
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
 
 
 def unknown_accounts(wanted: Iterable[Wanted]) -> list[str]:
@@ -92,8 +115,8 @@ def apply(changes: Plan, label: Label) -> None:
     """Carry out C(changes)."""
     for directory in changes.make:
         make_directory(directory, label)
-    for item in changes.adjust:
-        adjust(item.path, item.attributes)
+    for file in changes.adjust:
+        adjust(file)
     for unit in changes.restart:
         stamp(unit)
     for file in changes.write:
@@ -112,138 +135,102 @@ def labeller(module: AnsibleModule) -> Label:
     return label
 
 
+def unlabelled(_temporary: str, _path: str) -> None:
+    """What leaves the context to the kernel."""
+
+
 def make_directory(item: Directory, label: Label) -> None:
-    """Make a directory; missing parents belong to root with mode 0755, whatever the umask."""
-    make_parents(item.path, label)
-    os.mkdir(item.path, 0o700)
-    label(item.path, item.path)
-    adjust(item.path, item.attributes)
+    """Make a directory and what is missing above it; one that exists stays as it is."""
+    _paths.make_directory(item.path, *_ids(item.attributes), item.attributes.mode, label)
 
 
 def make_parents(path: str, label: Label) -> None:
     """Make what is missing above C(path)."""
-    parent = os.path.dirname(path)
-    if not os.path.isdir(parent):
-        make_parents(parent, label)
-        os.mkdir(parent, 0o755)
-        os.chmod(parent, 0o755)
-        label(parent, parent)
+    _paths.make_directory(os.path.dirname(path), os.getuid(), os.getgid(), 0o755, label)
 
 
-def adjust(path: str, wanted: Attributes) -> None:
-    """Set owner, group and mode of what is at C(path); a link is refused."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        _adjust(descriptor, wanted)
-    finally:
-        os.close(descriptor)
+def adjust(file: File) -> None:
+    """Give a file of root its owner, group and mode."""
+    with _paths.parent(file.path) as (place, name):
+        place.give(name, *_ids(file.attributes), file.attributes.mode)
 
 
-def _adjust(descriptor: int, wanted: Attributes) -> None:
-    os.fchown(descriptor, pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid)
-    os.fchmod(descriptor, wanted.mode)
+def _ids(wanted: Attributes) -> tuple[int, int]:
+    return pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid
 
 
 def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None:
-    """Put C(content) at C(path) in one step: readers see the old file or the new one, whole, with its final attributes.
-
-    The temporary file has a fixed name, so what a killed run left is replaced by the next one.
-    """
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.stalk-celery")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with naming(path), os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            _adjust(file.fileno(), wanted)
-            file.flush()
-            os.fsync(file.fileno())
-        label(temporary, path)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-@contextlib.contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Say C(path) in an OSError that does not name a file, as those of write(2) and fsync(2)."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or path
-        raise
+    """Put C(content) at C(path) in one step: readers see the old file or the new one, whole, with its attributes."""
+    _paths.replace(path, content, *_ids(wanted), wanted.mode, label)
 
 
 def stamp(unit: str) -> None:
     """Note that files of C(unit) change now, in microseconds of CLOCK_MONOTONIC."""
-    os.makedirs(STAMPS, 0o755, exist_ok=True)
+    _make_stamps()
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    me = Attributes(pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name, 0o600)
-    replace(os.path.join(STAMPS, unit), f"{now}\n".encode(), me, lambda temporary, path: None)
+    _paths.replace(os.path.join(STAMPS, unit), f"{now}\n".encode(), os.getuid(), os.getgid(), 0o600, unlabelled)
+
+
+def _make_stamps() -> None:
+    _paths.make_directory(STAMPS, os.getuid(), os.getgid(), 0o755, unlabelled)
 
 
 def stamps(units: Iterable[str]) -> dict[str, int]:
     """When files of C(units) changed last since the host booted, in microseconds of CLOCK_MONOTONIC."""
     result = {}
     for unit in units:
-        path = os.path.join(STAMPS, unit)
-        with contextlib.suppress(FileNotFoundError, ValueError), open(path, encoding="ascii") as file:
-            result[unit] = int(file.read())
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            result[unit] = int(_paths.read(os.path.join(STAMPS, unit)))
     return result
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Wait until no other process of this host is in here."""
-    os.makedirs(STAMPS, 0o755, exist_ok=True)
-    descriptor = os.open(STAMPS, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    _make_stamps()
+    with _paths.open_directory(STAMPS) as place, place.opened() as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def forget(units: Iterable[str]) -> None:
     """Remove what was noted of C(units)."""
     for unit in units:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(STAMPS, unit))
+            _paths.unlink(os.path.join(STAMPS, unit))
 
 
 def strays(
     directories: Iterable[str], owners: Iterable[str], wanted: Container[str], keep: Container[str] = ()
 ) -> list[str]:
-    """Regular files directly in C(directories) that C(owners) wrote, but not at paths that are C(wanted).
+    """Files of root directly in C(directories), which are root's, that C(owners) wrote, but not C(wanted) ones.
 
     Nor with markers that are to C(keep).
     """
     prefixes = list(owners)
     return sorted(
-        entry.path
+        path
         for directory in sorted(set(directories))
-        for entry in _entries(directory)
-        if entry.is_file(follow_symlinks=False) and entry.path not in wanted
-        if is_stray(_head(entry.path), prefixes, keep)
+        for path, head in _heads(directory)
+        if path not in wanted and is_stray(head, prefixes, keep)
     )
 
 
-def _entries(directory: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(directory) as scan:
-            return list(scan)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def markers(directory: str) -> dict[str, str]:
+    """The files directly in C(directory) that the collection wrote, and their markers."""
+    found = {path: marker(head) for path, head in _heads(directory)}
+    return {path: name for path, name in sorted(found.items()) if name is not None}
 
 
-def _head(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_HEAD)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.EACCES):
-            return b""
-        raise
+def _heads(directory: str) -> Iterator[tuple[str, bytes]]:
+    """The regular files of root directly in C(directory) and their beginnings; none where others can put files."""
+    with contextlib.suppress(OSError), _paths.open_directory(directory) as place:
+        for name in place.names() if place.is_roots else []:
+            with contextlib.suppress(OSError):
+                if _is_own(place, name):
+                    yield os.path.join(directory, name), place.head(name, _HEAD)
+
+
+def _is_own(place: Place, name: str) -> bool:
+    status = place.status(name)
+    return status is not None and stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.getuid())

@@ -69,12 +69,16 @@ class File:
 
 @dataclass(frozen=True)
 class Found:
-    """What is at a path: C(kind) is file, directory, link (C(target) says where to) or other."""
+    """What is at a path: C(kind) is file, directory, link (C(target) says where to) or other.
+
+    C(is_roots) is False where somebody else than root could have put it there or could change it.
+    """
 
     kind: str
     attributes: Attributes
     content: bytes = b""
     target: str = ""
+    is_roots: bool = True
 
 
 Wanted = Union[Directory, File]
@@ -85,7 +89,7 @@ class Plan:
     """The changes in the order in which they are made."""
 
     make: tuple[Directory, ...]
-    adjust: tuple[Wanted, ...]
+    adjust: tuple[File, ...]
     write: tuple[File, ...]
 
     @property
@@ -102,16 +106,19 @@ class Plan:
 
 
 def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
-    """Compare C(wanted) to what was C(found) at its paths; a path that is not in C(found) does not exist."""
+    """Compare C(wanted) to what was C(found) at its paths; a path that is not in C(found) does not exist.
+
+    A directory that exists keeps its owner and mode.
+    """
     make: list[Directory] = []
-    adjust: list[Wanted] = []
+    adjust: list[File] = []
     write: list[File] = []
     for item in dict.fromkeys(wanted):
         existing = found.get(item.path)
         if isinstance(item, File) and (existing is None or existing.content != item.content):
             write.append(item)
-        elif isinstance(item, Directory) and existing is None:
-            make.append(item)
+        elif isinstance(item, Directory):
+            make.extend([item] if existing is None else [])
         elif existing is not None and existing.attributes != item.attributes:
             adjust.append(item)
     return Plan(tuple(sorted(make, key=_path)), tuple(adjust), tuple(write))
@@ -130,8 +137,11 @@ def _path(item: Wanted) -> str:
     return item.path
 
 
-def problems(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> list[str]:
-    """Why C(wanted) must not be written: contradictions in itself, and what somebody else put at its paths."""
+def problems(wanted: Iterable[Wanted], found: Mapping[str, Found], exposed: Mapping[str, str]) -> list[str]:
+    """Why C(wanted) must not be written: contradictions in itself, and what somebody else put at its paths.
+
+    C(exposed) says of paths of files why others than root could put something else there.
+    """
     result: list[str] = []
     seen: dict[str, Wanted] = {}
     for item in wanted:
@@ -139,6 +149,11 @@ def problems(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> list[str]:
             result.append(f"{item.path}: the path is not absolute; write it with a leading /.")
         elif item.path in seen and seen[item.path] != item:
             result.append(f"{item.path}: asked for twice with different content or attributes.")
+        elif item.path in exposed:
+            result.append(
+                f"{item.path} is not safe from others than root: {exposed[item.path]}. Write a path below a directory "
+                "that only root can change, for example below /etc/conf.d."
+            )
         elif isinstance(item, File):
             result.extend(_file_problems(item, found.get(item.path)))
         else:
@@ -151,7 +166,11 @@ def _file_problems(item: File, existing: Found | None) -> list[str]:
     own = marker(item.content)
     if own is None:
         return [f"{item.path}: the first three lines of the wanted content lack 'Managed by stalk.celery: <name>'."]
-    return [] if existing is None else foreign(item.path, own, existing)
+    if existing is None:
+        return []
+    if not existing.is_roots and existing.attributes.owner != item.attributes.owner:
+        return [f"{item.path} exists and is {existing.attributes}, so root did not write it; move it away."]
+    return foreign(item.path, own, existing)
 
 
 def foreign(path: str, own: str, existing: Found) -> list[str]:
@@ -173,16 +192,20 @@ def foreign(path: str, own: str, existing: Found) -> list[str]:
     return []
 
 
+def not_ours(existing: Found, owners: Iterable[str]) -> str:
+    """Why this is no file that the collection wrote for one of C(owners) (marker prefixes), empty if it is."""
+    name = marker(existing.content) if existing.kind == "file" else None
+    if name is None:
+        return "was not written by stalk.celery"
+    if not existing.is_roots:
+        return f"belongs to {existing.attributes}, so it was not written by root,"
+    prefixes = tuple(owners)
+    return f"belongs to {name}" if prefixes and not name.startswith(prefixes) else ""
+
+
 def _directory_problems(item: Directory, existing: Found | None) -> list[str]:
-    if existing is None or existing.kind == "directory":
+    if existing is None or existing.kind in ("directory", "link"):
         return []
-    if existing.kind == "link" and existing.attributes == item.attributes:
-        return []
-    if existing.kind == "link":
-        return [
-            f"{item.path} is a symbolic link to {existing.target}, which is {existing.attributes} and not "
-            f"{item.attributes}; links are not followed, so change it there."
-        ]
     return [f"{item.path} is a {existing.kind}, where a directory is wanted; move it away."]
 
 

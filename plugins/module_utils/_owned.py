@@ -6,17 +6,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import os
 import re
 import shlex
 from dataclasses import dataclass, field
 from typing import Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _archive, _disk, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils import _disk, _systemctl
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import entries
-from ansible_collections.stalk.celery.plugins.module_utils._files import marker
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
@@ -45,13 +42,19 @@ _PREFIXES = {"worker": "CELERYD", "beat": "CELERYBEAT", "flower": "FLOWER"}
 
 @dataclass(frozen=True)
 class Owned:
-    """A service that the collection wrote: what its unit file's marker calls it, what systemd and its variables say."""
+    """A service that the collection wrote: what its unit file's marker calls it, what systemd and its variables say.
+
+    C(release) is the real path of the directory that its main process works in, empty without one, and C(current) where
+    the configured directory leads to now; C(_stale) finds both.
+    """
 
     environment: str
     kind: str
     name: str
     unit: Unit
     variables: Mapping[str, str] = field(repr=False)
+    release: str = ""
+    current: str = ""
 
     def __str__(self) -> str:
         return f"{self.environment}/{self.name}"
@@ -110,25 +113,6 @@ class Owned:
         return int(self.unit["MainPID"] or 0)
 
     @property
-    def release(self) -> str:
-        """The real path of the directory that the main process works in, empty without one.
-
-        The sandbox may show it to the process under another path.
-        """
-        if self.pid:
-            works_in = f"/proc/{self.pid}/cwd"
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                if os.path.samefile(works_in, self.current):
-                    return self.current
-                return _archive.working_directory(str(self.pid), self.directory) or os.readlink(works_in)
-        return ""
-
-    @property
-    def current(self) -> str:
-        """Where the configured directory leads to now."""
-        return os.path.realpath(self.directory)
-
-    @property
     def _options(self) -> str:
         return self.variables.get(f"{_PREFIXES[self.kind]}_OPTS", "")
 
@@ -136,9 +120,8 @@ class Owned:
 def find(systemd: Systemd) -> list[Owned]:
     """All services of this host that the collection wrote. Raises ValueError if this user cannot read them."""
     names = {}
-    for path in sorted(glob.glob(os.path.join(_systemctl.UNIT_DIRECTORIES[0], "*.service"))):
-        found = _disk.look(path)
-        parts = (marker(found.content) or "").split("/") if found is not None else []
+    prefixes = _disk.markers(_systemctl.UNIT_DIRECTORIES[0])
+    for path, parts in ((path, marker.split("/")) for path, marker in prefixes.items() if path.endswith(".service")):
         if len(parts) >= len(("environment", "kind", "name")) and parts[1] in KINDS:
             names[os.path.basename(path)] = parts[:3]
     if names and os.geteuid() != 0:

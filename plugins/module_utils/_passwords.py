@@ -10,6 +10,7 @@ import secrets
 
 from ansible_collections.stalk.celery.plugins.module_utils import _disk
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory
+from ansible_collections.stalk.celery.plugins.module_utils._paths import Label
 
 DIRECTORY = "/etc/celery-broker/passwords"
 _BYTES = 32
@@ -21,7 +22,7 @@ def read(name: str) -> str | None:
     return None if found is None else found.content.decode().strip()
 
 
-def make(name: str, label: _disk.Label) -> str:
+def make(name: str, label: Label) -> str:
     """Make the password of a realm, of characters that a URL takes as they are."""
     if _disk.look(DIRECTORY) is None:
         _disk.make_directory(Directory(DIRECTORY, Attributes("root", "root", 0o700)), label)

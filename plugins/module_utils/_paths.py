@@ -19,6 +19,7 @@ import os
 import pwd
 import secrets
 import stat
+import tempfile
 import time
 from typing import Callable, Iterator
 
@@ -103,10 +104,29 @@ class Place:
 
     def names(self, most: int = MOST_NAMES) -> list[str]:
         """What is in here, at most so many names."""
+        with self.opened() as descriptor:
+            return _names(descriptor, most)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int]:
+        """A descriptor of the directory itself, which can be listed and locked."""
         with self.reading():
             descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
         try:
-            return _names(descriptor, most)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def give(self, name: str, uid: int, gid: int, mode: int) -> None:
+        """Give file C(name) another owner, group and mode. Raises PermissionError where this is not root's."""
+        if not self.is_roots:
+            raise PermissionError(errno.EPERM, str(self))
+        descriptor = os.open(name, _READ, dir_fd=self.descriptor)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                raise PermissionError(errno.EPERM, f"it is no file of its own, but {owner(status)}")
+            _give(descriptor, uid, gid, mode)
         finally:
             os.close(descriptor)
 
@@ -136,10 +156,7 @@ class Place:
     def link(self, name: str, target: str) -> None:
         """Have the link C(name) lead to C(target), in one step. Raises OSError if C(name) is anything but a link."""
         temporary = f".{name}.stalk-celery"
-        before = self.status(name)
-        if before is not None and not stat.S_ISLNK(before.st_mode):
-            raise OSError(errno.EINVAL, "not a symbolic link")
-        with self._linking(before):
+        with self.linking(name) as before:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=self.descriptor)
             os.symlink(target, temporary, dir_fd=self.descriptor)
@@ -148,15 +165,21 @@ class Place:
             os.replace(temporary, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
     @contextlib.contextmanager
-    def _linking(self, before: os.stat_result | None) -> Iterator[None]:
-        """As C(writing); in a directory of root that a group can write, as the member of it who made the link."""
+    def linking(self, name: str) -> Iterator[os.stat_result | None]:
+        """As C(writing); in a directory of root that a group can write, as the member of it who made the link C(name).
+
+        Gives what C(name) is. Raises OSError if that is anything but a link.
+        """
+        before = self.status(name)
+        if before is not None and not stat.S_ISLNK(before.st_mode):
+            raise OSError(errno.EINVAL, "it is not a symbolic link any more")
         is_shared = not self.is_roots and self.owner_status.st_uid == 0
         if is_shared and before is not None and before.st_uid != 0:
             with acting_as(before.st_uid, before.st_gid):
-                yield
+                yield before
         else:
             with self.writing():
-                yield
+                yield before
 
     def make(self, name: str, uid: int, gid: int, mode: int, label: Label) -> None:
         """Make the directory C(name), which must not exist. Where this one is not root's, it belongs to the same user.
@@ -263,10 +286,14 @@ def _mount(descriptor: int) -> str:
 
 
 def _give(descriptor: int, uid: int, gid: int, mode: int) -> None:
-    """Set owner, group and mode of what was just made."""
+    """Set owner, group and mode. A user who is not in the group keeps the own one."""
     status = os.fstat(descriptor)
     if (status.st_uid, status.st_gid) != (uid, gid):
-        os.fchown(descriptor, uid, gid)
+        try:
+            os.fchown(descriptor, uid, gid)
+        except PermissionError:
+            if os.geteuid() == 0 or status.st_uid != uid:
+                raise
     os.fchmod(descriptor, mode)
 
 
@@ -321,12 +348,17 @@ def _has_acl(descriptor: int) -> bool:
 
 def owner(status: os.stat_result) -> str:
     """Owner, group and mode for a message, as C(root:adm 0755)."""
-    names = [str(status.st_uid), str(status.st_gid)]
+    return f"{':'.join(names_of(status.st_uid, status.st_gid))} {stat.S_IMODE(status.st_mode):04o}"
+
+
+def names_of(uid: int, gid: int) -> tuple[str, str]:
+    """The names of a user and of a group, or the numbers where they have none."""
+    user, group = str(uid), str(gid)
     with contextlib.suppress(KeyError):
-        names[0] = pwd.getpwuid(status.st_uid).pw_name
+        user = pwd.getpwuid(uid).pw_name
     with contextlib.suppress(KeyError):
-        names[1] = grp.getgrgid(status.st_gid).gr_name
-    return f"{':'.join(names)} {stat.S_IMODE(status.st_mode):04o}"
+        group = grp.getgrgid(gid).gr_name
+    return user, group
 
 
 class _Walk:
@@ -398,10 +430,9 @@ def naming(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None or not str(error.filename).startswith("/"):
-            error.filename = path
-        error.filename2 = None
-        raise
+        if str(error.filename or "").startswith("/"):
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 @contextlib.contextmanager
@@ -484,6 +515,12 @@ def link(path: str, target: str) -> None:
         place.link(name, target)
 
 
+def check_link(path: str) -> None:
+    """Raise the OSError that C(link) would raise before it does anything."""
+    with parent(path) as (place, name), place.linking(name):
+        pass
+
+
 def unlink(path: str) -> None:
     """Remove the file C(path)."""
     with parent(path) as (place, name):
@@ -517,3 +554,13 @@ def remove_tree(path: str, seconds: float = 600) -> None:
     """Remove directory C(path) and all that is below it."""
     with parent(path) as (place, name):
         place.remove_tree(name, seconds)
+
+
+@contextlib.contextmanager
+def lent(name: str, content: bytes, uid: int, gid: int) -> Iterator[str]:
+    """The path of a new file C(name) in a directory that only C(uid) and root can enter; both go at the end."""
+    with tempfile.TemporaryDirectory() as directory, open_directory(directory) as place:
+        place.replace(name, content, uid, gid, 0o600, lambda _temporary, _path: None)
+        with place.opened() as descriptor:
+            os.fchown(descriptor, uid, gid)
+        yield os.path.join(directory, name)

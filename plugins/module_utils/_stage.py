@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from typing import Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _disk, _interpreter, _sandbox, _trial
+from ansible_collections.stalk.celery.plugins.module_utils import _interpreter, _paths, _sandbox, _trial
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
@@ -103,7 +103,7 @@ def _drop_ins_of(trial: Trial) -> str:
 
 def _create(path: str, content: bytes, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    with _disk.naming(path), open(os.open(path, flags, 0o600), "wb") as file:
+    with _paths.naming(path), open(os.open(path, flags, 0o600), "wb") as file:
         os.fchmod(file.fileno(), mode)
         file.write(content)
 

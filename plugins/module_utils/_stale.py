@@ -2,41 +2,90 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether services run what is on the disk now."""
+"""Whether services run what is on the disk now. Their trees belong to strangers: see C(_apart)."""
 
 from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import os
 import time
-from typing import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _disk
+from ansible_collections.stalk.celery.plugins.module_utils import _apart, _disk, _releases
+from ansible_collections.stalk.celery.plugins.module_utils._apart import Account, Job
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
 
+_MOST_ENTRIES = 200_000
+_MOST_SECONDS = 4.0
 
-def stale(services: Sequence[Owned]) -> dict[str, list[str]]:
-    """Why each of C(services) that runs has to be restarted, by name of the unit, none for one that is current."""
+
+def look(services: Sequence[Owned], warn: Callable[[str], None]) -> tuple[list[Owned], dict[str, list[str]]]:
+    """C(services) with their releases, and why each that runs has to be restarted, by unit, none if it is current."""
+    accounts = {service.unit.name: _account(service) for service in services}
+    groups = {account: [one for one in services if accounts[one.unit.name] == account] for account in accounts.values()}
+    answers = _apart.look_all({account: _job(account, group) for account, group in groups.items()})
+    for account in (account for account, answer in answers.items() if answer is None):
+        names = ", ".join(map(str, groups[account]))
+        warn(f"{names}: its directories do not answer within {_apart.SECONDS:g} s, so its code is not compared.")
+    found = [_with_releases(service, answers[accounts[service.unit.name]]) for service in services]
     stamps = _disk.stamps(service.unit.name for service in services)
-    newest: dict[str, float] = {}
-    result: dict[str, list[str]] = {}
-    for service in services:
-        if not service.pid:
-            result[service.unit.name] = []
-            continue
-        places = [service.current, service.virtualenv]
-        for place, changes in zip(places, (_sources, _packages)):
-            if place not in newest:
-                newest[place] = max(_changed(changes(place)), default=0.0)
-        started = service.unit.started_at
-        reasons = {
-            "configuration": stamps.get(service.unit.name, 0) > started,
-            "release": service.release not in ("", service.current),
-            "code": max(newest[place] for place in places) > wall_time(started),
+    newest = {account: answer["newest"] if answer else {} for account, answer in answers.items()}
+    return found, {
+        service.unit.name: _reasons(service, stamps, newest[accounts[service.unit.name]]) for service in found
+    }
+
+
+def _account(service: Owned) -> Account:
+    return Account(service.user, service.group, service.supplementary_groups)
+
+
+def _job(account: Account, services: Sequence[Owned]) -> Job:
+    """What looks at the trees of services of one user."""
+
+    def before() -> dict[str, _releases.Cwd]:
+        return {service.unit.name: _releases.cwd(str(service.pid)) for service in services if service.pid}
+
+    def look(works_in: dict[str, _releases.Cwd]) -> dict[str, Any]:
+        current = {service.unit.name: _releases.real(service.directory) for service in services}
+        running = [service for service in services if service.pid]
+        sources = {current[service.unit.name]: _sources for service in running}
+        packages = {service.virtualenv: _packages for service in running}
+        deadline = time.monotonic() + _MOST_SECONDS
+        return {
+            "current": current,
+            "release": {
+                service.unit.name: _releases.release(works_in.get(service.unit.name), service.directory)
+                for service in services
+            },
+            "newest": {
+                place: max(_changed(paths(place, deadline)), default=0.0)
+                for place, paths in [*sources.items(), *packages.items()]
+            },
         }
-        result[service.unit.name] = [reason for reason, holds in reasons.items() if holds]
-    return result
+
+    return Job(account, look, before)
+
+
+def _with_releases(service: Owned, answer: Any) -> Owned:
+    if answer is None:
+        return replace(service, current=service.directory)
+    name = service.unit.name
+    return replace(service, release=answer["release"][name], current=answer["current"][name])
+
+
+def _reasons(service: Owned, stamps: dict[str, int], newest: dict[str, float]) -> list[str]:
+    if not service.pid:
+        return []
+    started = service.unit.started_at
+    reasons = {
+        "configuration": stamps.get(service.unit.name, 0) > started,
+        "release": service.release not in ("", service.current),
+        "code": max(newest.get(place, 0.0) for place in (service.current, service.virtualenv)) > wall_time(started),
+    }
+    return [reason for reason, holds in reasons.items() if holds]
 
 
 def wall_time(monotonic: int) -> float:
@@ -48,20 +97,32 @@ def _changed(paths: Iterable[str]) -> Iterator[float]:
     """When the inodes of C(paths) changed last. Copying files with their times does not hide a change from it."""
     for path in paths:
         with contextlib.suppress(OSError):
-            yield os.stat(path).st_ctime
+            yield os.stat(path, follow_symlinks=False).st_ctime
 
 
-def _sources(directory: str) -> Iterator[str]:
-    """The Python files below C(directory), without those of virtual environments and hidden directories."""
-    for parent, directories, files in os.walk(directory):
-        directories[:] = [
-            name
-            for name in directories
-            if not name.startswith(".") and not os.path.exists(os.path.join(parent, name, "pyvenv.cfg"))
-        ]
-        yield from (os.path.join(parent, name) for name in files if name.endswith(".py"))
+def _sources(directory: str, deadline: float) -> Iterator[str]:
+    """The Python files that really lie below C(directory), without virtual environments and hidden directories.
+
+    Of a very large tree only the beginning, and nothing of the whole file system.
+    """
+    left, waiting = _MOST_ENTRIES, [directory] if directory != "/" else []
+    while waiting and left > 0 and time.monotonic() < deadline:
+        parent = waiting.pop()
+        for entry in _entries(parent, left):
+            left -= 1
+            if not entry.is_dir(follow_symlinks=False):
+                yield from [entry.path] if entry.name.endswith(".py") else []
+            elif not entry.name.startswith(".") and not os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
+                waiting.append(entry.path)
 
 
-def _packages(virtualenv: str) -> Iterator[str]:
+def _entries(directory: str, most: int) -> list[os.DirEntry[str]]:
+    with contextlib.suppress(OSError), os.scandir(directory) as scan:
+        return list(itertools.islice(scan, most))
+    return []
+
+
+def _packages(virtualenv: str, _deadline: float) -> Iterator[str]:
     """What pip and uv make anew for each package that they install."""
-    yield from glob.iglob(os.path.join(glob.escape(virtualenv), "lib/python*/site-packages/*.dist-info"))
+    pattern = os.path.join(glob.escape(virtualenv), "lib/python*/site-packages/*.dist-info")
+    yield from itertools.islice(glob.iglob(pattern), _MOST_ENTRIES)

@@ -150,7 +150,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
     wanted: list[_files.Wanted] = [*_arguments.directories(module.params["directories"]), *files]
     found = _disk.look_at(item.path for item in wanted)
-    problems = _files.problems(wanted, found)
+    problems = _files.problems(wanted, found, _disk.exposed(file.path for file in files))
     if not module.check_mode:
         problems += _disk.unknown_accounts(wanted)
     if problems:

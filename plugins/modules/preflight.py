@@ -216,7 +216,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     around = {service: surroundings(service) for service in services}
     missing = {service: _services.missing(service, around[service]) for service in services}
     problems = [
-        *_files.problems(files, found),
+        *_files.problems(files, found, _disk.exposed(file.path for file in files)),
         *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
     ]
     plan = _files.plan(files, found)

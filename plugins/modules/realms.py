@@ -74,13 +74,11 @@ changes:
 """
 
 import json
-import os
 import re
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _disk, _passwords, _rabbitmq, _redis
+from ansible_collections.stalk.celery.plugins.module_utils import _disk, _passwords, _paths, _rabbitmq, _redis
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes
 
 ACL = "/etc/celery-broker/users.acl"
@@ -98,9 +96,9 @@ def redis(module: AnsibleModule, passwords: dict[str, str]) -> list[str]:
     new = _redis.users({**{name: password for name, password in others.items() if password}, **passwords})
     wanted = Attributes("root", module.params["group"], 0o640)
     if old != new and not module.check_mode:
-        if os.path.exists(module.params["socket"]):
+        if _paths.exists(module.params["socket"]):
             _tell(module.params["socket"], passwords[_redis.ADMINISTRATOR], _redis.commands(old, new))
-        _disk.replace(ACL, _redis.printed(new).encode(), wanted, labeller(module))
+        _disk.replace(ACL, _redis.printed(new).encode(), wanted, _disk.labeller(module))
     return [f"Redis's user {name}" for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
@@ -138,13 +136,10 @@ def rabbitmq(module: AnsibleModule, passwords: dict[str, str]) -> list[str]:
 
 def import_definitions(module: AnsibleModule, text: str) -> None:
     """Import definitions from a file, in a directory that only RabbitMQ's user can enter: rabbitmqctl runs as that."""
-    rabbit = os.stat(HOME)
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "definitions.json")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        for owned in (path, directory):
-            os.chown(owned, rabbit.st_uid, rabbit.st_gid)
+    rabbit = _paths.status(HOME)
+    if rabbit is None:
+        raise ValueError(f"{HOME} does not exist, so RabbitMQ's user is not known; install RabbitMQ again.")
+    with _paths.lent("definitions.json", text.encode(), rabbit.st_uid, rabbit.st_gid) as path:
         call(module, "rabbitmqctl", "import_definitions", path)
 
 
@@ -157,15 +152,6 @@ def call(module: AnsibleModule, command: str, *arguments: str) -> str:
     return str(output)
 
 
-def labeller(module: AnsibleModule) -> _disk.Label:
-    """What gives a new file the SELinux context that the policy has for its final path, where there is SELinux."""
-
-    def label(temporary: str, path: str) -> None:
-        module.set_context_if_different(temporary, module.selinux_default_context(path), False)
-
-    return label
-
-
 def run(module: AnsibleModule) -> dict[str, Any]:
     """What the module returns. Raises ValueError if the broker refuses something."""
     kind = module.params["kind"]
@@ -174,7 +160,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     made = [name for name, password in kept.items() if not password]
     placeholder = "made by the first run that is not a check"
     passwords = {
-        name: password or (placeholder if module.check_mode else _passwords.make(name, labeller(module)))
+        name: password or (placeholder if module.check_mode else _passwords.make(name, _disk.labeller(module)))
         for name, password in kept.items()
     }
     module.no_log_values.update(passwords.values())

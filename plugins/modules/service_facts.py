@@ -164,7 +164,7 @@ ansible_facts:
 
 import time
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _archive, _owned, _stale, _strangers
@@ -175,10 +175,9 @@ from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Sys
 _PATIENCE = 60
 
 
-def facts(systemd: Systemd) -> dict[str, Any]:
+def facts(systemd: Systemd, warn: Callable[[str], None]) -> dict[str, Any]:
     """What the module returns as facts."""
-    services = _owned.find(systemd)
-    stale = _stale.stale(services)
+    services, stale = _stale.look(_owned.find(systemd), warn)
     return {
         "now": utc(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000),
         "services": [described(service, stale[service.unit.name]) for service in services],
@@ -225,7 +224,7 @@ def utc(monotonic: int) -> str:
 def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     try:
-        found = facts(Systemd(module.run_command, _PATIENCE))
+        found = facts(Systemd(module.run_command, _PATIENCE), module.warn)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, ansible_facts={"stalk_celery": found})

@@ -58,7 +58,15 @@ options:
       - Paths of files that M(stalk.celery.files) found and that have to go.
       - Those that are unit files are stopped and disabled first, all at once. What they are doing ends as their unit
         files say. Then all of the files are removed, before anything is started.
-      - A file that lacks the text C(Managed by stalk.celery:) in its first three lines is refused.
+      - A file that lacks the text C(Managed by stalk.celery:) in its first three lines is refused, and so is one that
+        others than root could have put there.
+    type: list
+    elements: str
+    default: []
+  owners:
+    description:
+      - Beginnings of markers, for example V(live/). A file of O(strays) with another marker is refused.
+      - By default those of all environments.
     type: list
     elements: str
     default: []
@@ -150,7 +158,7 @@ import os
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _systemctl, _units
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _paths, _systemctl, _units
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._units import Plan, Request, Unit
 
@@ -164,7 +172,12 @@ class UnitsError(Exception):
 
 
 def converge(
-    systemd: Systemd, requests: Sequence[Request], restart: Sequence[str], strays: Sequence[str], check_mode: bool
+    systemd: Systemd,
+    requests: Sequence[Request],
+    restart: Sequence[str],
+    strays: Sequence[str],
+    owners: Sequence[str],
+    check_mode: bool,
 ) -> dict[str, Any]:
     """Bring the units into their wanted states and return what the module returns.
 
@@ -173,8 +186,8 @@ def converge(
     """
     if strays and not check_mode:
         with _disk.alone():  # or two hosts that take over from this one would remove the same files
-            return change(systemd, requests, restart, own_files(strays), check_mode)
-    return change(systemd, requests, restart, own_files(strays), check_mode)
+            return change(systemd, requests, restart, own_files(strays, owners), check_mode)
+    return change(systemd, requests, restart, own_files(strays, owners), check_mode)
 
 
 def change(
@@ -211,12 +224,14 @@ def change(
     }
 
 
-def own_files(paths: Sequence[str]) -> list[str]:
-    """Those of C(paths) that exist. Raises ValueError if one was not written by the collection."""
+def own_files(paths: Sequence[str], owners: Sequence[str]) -> list[str]:
+    """Those of C(paths) that exist. Raises ValueError if one was not written by the collection for C(owners)."""
     found = _disk.look_at(paths)
+    exposed = _disk.exposed(found)
     for path, existing in found.items():
-        if existing.kind != "file" or _files.marker(existing.content) is None:
-            raise ValueError(f"{path} was not written by stalk.celery and is not removed; take it out of 'strays'.")
+        problem = _files.not_ours(existing, owners) or exposed.get(path, "")
+        if problem:
+            raise ValueError(f"{path} {problem} and is not removed; take it out of 'strays'.")
     return list(found)
 
 
@@ -243,7 +258,7 @@ def stop(systemd: Systemd, plan: Plan) -> dict[str, Unit]:
 def remove(systemd: Systemd, files: Sequence[str]) -> None:
     """Remove C(files); nothing of them runs any more."""
     for path in files:
-        os.unlink(path)
+        _paths.unlink(path)
     if files:
         systemd.reload()
 
@@ -281,6 +296,7 @@ def main() -> None:
             },
             "restart": {"type": "list", "elements": "str", "default": []},
             "strays": {"type": "list", "elements": "str", "default": []},
+            "owners": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 900},
         },
         supports_check_mode=True,
@@ -294,6 +310,7 @@ def main() -> None:
             ],
             [_arguments.unit_name(name) for name in module.params["restart"]],
             module.params["strays"],
+            module.params["owners"],
             module.check_mode,
         )
     except UnitsError as error:

@@ -131,7 +131,7 @@ notes:
 import contextlib
 import os
 import time
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import (
@@ -151,11 +151,10 @@ _PATIENCE = 60
 _IGNORED = ("type", "user", "group", "directory", "virtualenv")
 
 
-def verify(systemd: Systemd, wanted: Sequence[Wanted], timeout: float) -> dict[str, Any]:
+def verify(systemd: Systemd, wanted: Sequence[Wanted], timeout: float, warn: Callable[[str], None]) -> dict[str, Any]:
     """What the module returns."""
     units = {service.unit for service in wanted}
-    owned = [service for service in _owned.find(systemd) if service.unit.name in units]
-    stale = _stale.stale(owned)
+    owned, stale = _stale.look([service for service in _owned.find(systemd) if service.unit.name in units], warn)
     seen = {service.unit.name: look(service, stale[service.unit.name]) for service in owned}
     findings = [finding for service in wanted for finding in _verify.look(service, seen.get(service.unit))]
     asked = {service.unit: service for service in wanted if service.kind == "worker" and can_answer(seen, service)}
@@ -254,7 +253,10 @@ def main() -> None:
     )
     try:
         result = verify(
-            Systemd(module.run_command, _PATIENCE), started(module.params["services"]), module.params["timeout"]
+            Systemd(module.run_command, _PATIENCE),
+            started(module.params["services"]),
+            module.params["timeout"],
+            module.warn,
         )
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))

@@ -263,10 +263,10 @@ def test_the_stamp_covers_the_whole_time_of_writing(
     seen = {}
     replace = os.replace
 
-    def spy(source: str, target: str) -> None:
-        if "etc" in target:
-            seen[os.path.basename(target)] = int((stamps / UNIT).read_text())
-        replace(source, target)
+    def spy(source: str, target: str, **directories: int) -> None:
+        if target in ("a", "b"):
+            seen[target] = int((stamps / UNIT).read_text())
+        replace(source, target, **directories)
 
     monkeypatch.setattr("os.replace", spy)
     run("files", files=[file("a", unit=UNIT), file("b", unit=UNIT)])
@@ -290,10 +290,10 @@ def test_a_dead_run_leaves_whole_files_and_the_next_one_ends_the_work(
     files = [file("a", "new a\n", unit=UNIT), file("b", "new b\n" * 10000, unit=UNIT)]
     replace = os.replace
 
-    def die(source: str, target: str) -> None:
-        if target.endswith("/b"):
+    def die(source: str, target: str, **directories: int) -> None:
+        if target == "b":
             os._exit(9)
-        replace(source, target)
+        replace(source, target, **directories)
 
     child = os.fork()
     if child == 0:
@@ -339,9 +339,9 @@ def test_nobody_reads_a_secret_before_its_mode_is_set(
         seen.append(os.fstat(descriptor).st_mode & 0o7777)
         fchmod(descriptor, wanted)
 
-    def spy_replace(source: str, target: str) -> None:
-        seen.append(mode(Path(source)))
-        replace(source, target)
+    def spy_replace(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        seen.append(os.stat(source, dir_fd=src_dir_fd).st_mode & 0o7777)
+        replace(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
     monkeypatch.setattr("os.fchmod", spy_fchmod)
     monkeypatch.setattr("os.replace", spy_replace)
@@ -365,10 +365,10 @@ def test_a_link_planted_in_the_last_moment_is_not_written_through(
     victim.write_text("untouched")
     unlink = os.unlink
 
-    def plant(path: str) -> None:
+    def plant(path: str, *, dir_fd: int) -> None:
         with contextlib.suppress(FileNotFoundError):
-            unlink(path)
-        os.symlink(victim, path)
+            unlink(path, dir_fd=dir_fd)
+        os.symlink(victim, path, dir_fd=dir_fd)
 
     monkeypatch.setattr("os.unlink", plant)
     assert "File exists" in run("files", files=[file("a")])["msg"]
@@ -382,10 +382,15 @@ def test_directories(run: Run, tmp_path: Path, accounts: dict[str, str]) -> None
     assert (mode(path), mode(path.parent)) == (0o2750, 0o755)
     assert (result["changed"], result["changed_files"]) == (True, [])
     assert run("files", directories=[{**wanted, "mode": "02750"}])["changed"] is False
-    path.chmod(0o777)
+
+
+def test_a_directory_that_exists_keeps_its_owner_and_mode(run: Run, tmp_path: Path, accounts: dict[str, str]) -> None:
+    path = tmp_path / "var/lib"
+    path.mkdir(parents=True)
+    path.chmod(0o755)
     path.parent.chmod(0o700)
-    assert run("files", directories=[{**wanted, "mode": "0750"}])["changed"] is True
-    assert (mode(path), mode(path.parent)) == (0o750, 0o700)
+    assert run("files", directories=[{"path": str(path), **accounts, "mode": "0750"}])["changed"] is False
+    assert (mode(path), mode(path.parent)) == (0o755, 0o700)
 
 
 def test_a_directory_and_one_in_it(run: Run, tmp_path: Path, accounts: dict[str, str]) -> None:
@@ -409,9 +414,8 @@ def test_a_linked_directory_is_accepted_as_it_is_and_never_changed(
     etc.chmod(0o755)
     link = tmp_path / "link"
     link.symlink_to(etc)
-    assert run("files", directories=[{"path": str(link), **accounts}])["changed"] is False
-    result = run("files", directories=[{"path": str(link), **accounts, "mode": "0777"}])
-    assert "is a symbolic link" in result["msg"]
+    for wanted in ("0755", "0777"):
+        assert run("files", directories=[{"path": str(link), **accounts, "mode": wanted}])["changed"] is False
     assert mode(etc) == 0o755
 
 

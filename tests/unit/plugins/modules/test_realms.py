@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.stalk.celery.plugins.module_utils import _disk, _passwords, _redis
-from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes
 from ansible_collections.stalk.celery.plugins.modules import realms
 
 from .conftest import Run
@@ -21,14 +20,9 @@ from .conftest import Run
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accounts: dict[str, str]) -> Path:
     """Where the host keeps passwords and users, owned by whoever runs the tests."""
-    adjust = _disk._adjust
     monkeypatch.setattr(_passwords, "DIRECTORY", str(tmp_path / "passwords"))
     monkeypatch.setattr(realms, "ACL", str(tmp_path / "users.acl"))
-    monkeypatch.setattr(
-        _disk,
-        "_adjust",
-        lambda descriptor, wanted: adjust(descriptor, Attributes(accounts["owner"], accounts["group"], wanted.mode)),
-    )
+    monkeypatch.setattr(_disk, "_ids", lambda _wanted: (os.getuid(), os.getgid()))
     return tmp_path
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from celery.utils.nodenames import default_nodename, host_format
 from .conftest import Manager, Run
 
 W1, BEAT = "celery-live-w1.service", "celery-live-beat.service"
+USER = pwd.getpwuid(os.getuid()).pw_name  # who may enter the directories of the tests
 VARIABLES = """\
 # Managed by stalk.celery: live/worker/w1.
 CELERY_BIN="{directory}/.venv/bin/celery"
@@ -57,7 +59,7 @@ class Host:
             **{
                 "MainPID": str(os.getpid()),
                 "ActiveEnterTimestampMonotonic": str(monotonic(100)),
-                "User": "live",
+                "User": USER,
                 "Group": "live",
                 "WorkingDirectory": str(self.current),
                 "EnvironmentFiles": f"{self.variables} (ignore_errors=no)",
@@ -98,7 +100,7 @@ def test_a_running_worker(run: Run, host: Host) -> None:
         "queues": ["mails", "imports"],
         "pool": "gevent",
         "app": "proj.celery:app",
-        "user": "live",
+        "user": USER,
         "directory": str(host.current),
         "state": "active",
         "substate": "running",

@@ -63,7 +63,7 @@ def root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(_ask, "IMPORT", 3)
     monkeypatch.setattr(_context, "_START", 1)
-    monkeypatch.setattr(_stale, "stale", lambda services: {service.unit.name: [] for service in services})
+    monkeypatch.setattr(_stale, "look", lambda services, _warn: (services, {one.unit.name: [] for one in services}))
 
 
 def environment(manager: Manager, directory: Path, name: str, program: str) -> dict[str, Any]:
