@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
 from ansible_collections.stalk.celery.plugins.plugin_utils._render import with_texts
 
 
@@ -16,9 +17,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        result: dict[str, Any] = self._execute_module(
+        result = self._execute_module(
             module_name="stalk.celery.files",
             module_args=with_texts(self, self._task.args, variables),
             task_vars=variables,
         )
-        return result
+        return shown(result)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
 from ansible_collections.stalk.celery.plugins.plugin_utils._render import with_texts
 
 PROGRAM = Path(__file__).parents[2] / "roles/celery_service/files/trial"
@@ -26,7 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        result: dict[str, Any] = self._execute_module(
+        result = self._execute_module(
             module_name="stalk.celery.preflight",
             module_args={
                 **with_texts(self, self._task.args, variables),
@@ -34,4 +35,4 @@ class ActionModule(ActionBase):
             },
             task_vars=variables,
         )
-        return result
+        return shown(result)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.stalk.celery.plugins.module_utils._strangers import cleaned
 from ansible_collections.stalk.celery.plugins.plugin_utils._reports import REPORTS, report_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._status import status_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._status_page import page_of
@@ -38,13 +40,16 @@ class ActionModule(ActionBase):
         reports = [report_of(raw) for raw in options["reports"]]
         status = status_of(reports, datetime.now(UTC), options["limit"])
         display = Display()
-        width = display.columns or _NO_TERMINAL
-        lines = lines_of(status, width if width > _NO_TERMINAL else _WIDTH)
+        lines = [replace(line, text=cleaned(line.text)) for line in lines_of(status, _width(display.columns))]
         for line in lines:
             display.display(line.text, color=config.get_config_value("COLOR_ERROR") if line.bad else None)
         if options["page"] and not self._task.check_mode:
             _write(Path(options["page"]).absolute(), page_of(status))
         return {"changed": False, "table": [line.text for line in lines]}
+
+
+def _width(columns: int | None) -> int:
+    return columns if columns and columns > _NO_TERMINAL else _WIDTH
 
 
 def _write(path: Path, page: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
 
 ARGUMENTS: dict[str, Any] = {
     "args": {"type": "list", "elements": "raw", "default": []},
@@ -27,7 +28,7 @@ class ActionModule(ActionBase):
         if validated.error_messages:
             raise AnsibleActionFail("; ".join(validated.error_messages))
         arguments = validated.validated_parameters
-        result: dict[str, Any] = self._execute_module(
+        result = self._execute_module(
             module_name="stalk.celery.task",
             module_args={
                 **{key: value for key, value in self._task.args.items() if key not in ARGUMENTS},
@@ -35,4 +36,4 @@ class ActionModule(ActionBase):
             },
             task_vars=task_vars or {},
         )
-        return result
+        return shown(result)

@@ -18,13 +18,16 @@ Reader = Callable[[Any], Any]
 
 LINE = 1000  # characters
 LINES = 30
+_NAME = 255
 _TEXT = 65536  # characters of which more is not even looked at
 _LARGEST = 2**53  # that every JSON parser reads as it is written
 _DIGITS = 4000
 _MOST = 10000  # elements of a list or dict
 _DEEPEST = 50
+_UNUSUAL = re.compile("[^ -~]")
 # What str.isprintable lets through and shows nothing: fillers and variation selectors.
 _INVISIBLE = re.compile("[\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_RUN = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -43,11 +46,12 @@ class ShapeError(ValueError):
 def text(value: object, limit: int = LINE) -> str:
     """C(value) as one line of at most C(limit) characters. What does not show, or moves what does, is escaped."""
     whole = str(value)
-    shown = "".join(map(_shown, whole[: limit + 1]))
+    shown = _UNUSUAL.sub(_shown, whole[: limit + 1])
     return shown if len(shown) <= limit and len(whole) <= limit else f"{shown[: limit - 1]}…"
 
 
-def _shown(character: str) -> str:
+def _shown(found: re.Match[str]) -> str:
+    character = found[0]
     if character.isprintable() and not _INVISIBLE.match(character):
         return character
     return " " if character == "\t" else ascii(character)[1:-1]
@@ -114,6 +118,13 @@ def string(value: Any) -> str:
     return text(value)
 
 
+def name(value: Any) -> str:
+    """A name of something."""
+    if not isinstance(value, str) or not 0 < len(value) <= _NAME:
+        raise ShapeError(f"a name of at most {_NAME} characters")
+    return text(value)
+
+
 def several_lines(value: Any) -> str:
     """A text that is to go through C(headed)."""
     if not isinstance(value, str):
@@ -121,11 +132,11 @@ def several_lines(value: Any) -> str:
     return value[:_TEXT]
 
 
-def number(value: Any) -> int:
+def number(value: Any) -> Any:
     """A number of things, or of seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LARGEST:
         raise ShapeError("a number of something")
-    return int(value)
+    return value
 
 
 def flag(value: Any) -> bool:
@@ -156,6 +167,13 @@ def encodable(value: Any) -> Any:
     if isinstance(value, dict):
         return {encodable(key): encodable(item) for key, item in value.items()}
     return [encodable(item) for item in value] if isinstance(value, list) else value
+
+
+def run(value: Any) -> str:
+    """The name of a run."""
+    if not isinstance(value, str) or not _RUN.fullmatch(value):
+        raise ShapeError("the name of a run")
+    return value
 
 
 def one_of(*values: str) -> Reader:
@@ -217,6 +235,17 @@ def fields(readers: dict[str, Reader]) -> Reader:
     def read(value: Any) -> dict[str, Any]:
         found = _dict(value)
         return {name: _at(name, reader, found.get(name)) for name, reader in readers.items()}
+
+    return read
+
+
+def some(readers: dict[str, Reader], *needed: str) -> Reader:
+    """A reader of a dict that has the C(needed) ones of these keys, and perhaps others of them."""
+
+    def read(value: Any) -> dict[str, Any]:
+        for missing in [name for name in needed if name not in _dict(value)]:
+            raise ShapeError("there", missing)
+        return {name: _at(name, readers[name], item) for name, item in _dict(value).items() if name in readers}
 
     return read
 

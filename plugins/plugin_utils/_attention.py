@@ -10,12 +10,21 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._fleet import MISSING, NO_ANSWER, STOPPED, Report, Row
+from ansible_collections.stalk.celery.plugins.plugin_utils._fleet import (
+    CRASHING,
+    MISSING,
+    NO_ANSWER,
+    STOPPED,
+    UNKNOWN,
+    Report,
+    Row,
+)
 
 _NAMED = 5  # hosts that a command names at most; for more it names the environment
 _SITE, _RESTART, _VERIFY, _REMOVE, _ROLLBACK = "site", "restart", "verify", "remove", "rollback"
 _TROUBLES = {  # the worst first: what is wrong -> the playbook that mends it, or that says what is wrong
     "failed": _SITE,
+    "crashes again and again": _RESTART,
     "not there": _SITE,
     "stopped, but should run": _SITE,
     "without broker": _VERIFY,
@@ -26,12 +35,17 @@ _TROUBLES = {  # the worst first: what is wrong -> the playbook that mends it, o
     "runs older code": _RESTART,
 }
 _STATES = {
+    CRASHING: "crashes again and again",
     MISSING: "not there",
     STOPPED: "stopped, but should run",
     "no broker": "without broker",
     NO_ANSWER: "runs, but does not answer",
 }
 _ASTRAY = {"environment": "still there, though the host left the group", "service": "not in the inventory"}
+_WITH_JOURNAL = {
+    "failed": "failed ({journal})",
+    "crashes again and again": "crashes again and again ({journal} says why); deploy code that works, then",
+}
 _NEWER_FILES = ("inventory", "configuration")
 
 
@@ -64,7 +78,7 @@ def _order(trouble: tuple[str, Row]) -> tuple[int, str]:
 
 def _troubles(row: Row) -> list[str]:
     """Return what is wrong with a service; what makes the rest irrelevant stands alone."""
-    if not row.service:
+    if not row.service or row.state == UNKNOWN:  # its host stands there with the reason
         return []
     if row.astray:
         return [_ASTRAY[row.astray]]
@@ -79,7 +93,8 @@ def _troubles(row: Row) -> list[str]:
 def _item(what: str, rows: Sequence[Row]) -> Item:
     by_host = {host: list(group) for host, group in groupby(rows, key=lambda row: row.host)}
     where = "; ".join(f"{', '.join(row.service for row in group)} on {host}" for host, group in by_host.items())
-    said = f"{what} (journalctl -u {rows[0].unit} on {rows[0].host})" if what == "failed" else what
+    journal = f"journalctl -u {rows[0].unit} on {rows[0].host}"
+    said = _WITH_JOURNAL.get(what, what).format(journal=journal)
     return Item(rows[0].environment, where, said, _command(_TROUBLES[what], rows[0].environment, list(by_host)))
 
 

@@ -15,7 +15,9 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._services import LIBR
 
 Entry = dict[str, Any]
 
-_LIBRARY_SOURCE = Path(__file__).parents[2] / "roles/celery_service/files/usr/local/lib/celery"
+_SOURCES = Path(__file__).parents[2] / "roles/celery_service/files/usr/local"
+_COMMAND_SOURCE = _SOURCES / "bin/celery_command.py"
+_LIBRARY_SOURCE = _SOURCES / "lib/celery"
 _LIBRARY_FILES = (
     "celery_settle.py",
     "celery_systemd.py",
@@ -105,7 +107,11 @@ def _of_environment(service: Service) -> list[Entry]:
         {
             "path": f"/usr/local/bin/celery-{name}",
             "template": "usr/local/bin/celery.j2",
-            "variables": {"service": service, "marker": marker(name, "environment", "command")},
+            "variables": {
+                "service": service,
+                "marker": marker(name, "environment", "command"),
+                "program": _COMMAND_SOURCE.read_text(encoding="utf-8").strip(),
+            },
             "mode": "0755",
         },
         *(_library_file(path, name) for path in _LIBRARY_FILES),

@@ -17,11 +17,13 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS
 Report = Mapping[str, Any]
 
 UNREACHABLE = "unreachable"
+UNKNOWN = "unknown"
 MISSING = "missing"
 STOPPED = "stopped"
 RUNNING = "running"
 BUSY = "busy"
 NO_ANSWER = "no answer"
+CRASHING = "crashing"
 GOOD = (RUNNING, BUSY, "starting", "stopping", "reloading", STOPPED)
 _STATES = {
     "active": RUNNING,
@@ -31,7 +33,8 @@ _STATES = {
     "deactivating": "stopping",
     "inactive": STOPPED,
 }
-_SUBSTATES = {"auto-restart": "crashing", "exited": "exited"}
+_SUBSTATES = {"auto-restart": CRASHING, "exited": "exited"}
+_TICK = re.compile(r"sent, the last at ([0-9T:.+-]+Z?)")
 _STATUSES = {"broker unreachable": "no broker", "busy with a task": BUSY, "main loop hangs": "hangs"}
 
 
@@ -51,6 +54,7 @@ class Row:
     inventory asks for), ``configuration``, ``release``, ``code`` (what is on the host is newer than the process).
     ``astray`` is set for a service that the inventory does not ask for, to ``service``, or to ``environment`` when the
     host is not even in the environment's group. ``running`` and ``concurrency`` are None where nobody knows them.
+    ``seen`` is when the host was looked at, by its own clock, by which ``since`` and ``tick`` are.
     """
 
     environment: str
@@ -71,6 +75,7 @@ class Row:
     stale: tuple[str, ...] = ()
     astray: str = ""
     tick: str = ""
+    seen: str = ""
 
     @property
     def bad(self) -> bool:
@@ -87,7 +92,8 @@ def rows_of(reports: Iterable[Report], limit: str = "") -> list[Row]:
     """Return the services of the run's environments, in the order of environments, hosts, kinds and names.
 
     :param reports: what is known of each host: ``host``, ``unreachable`` (a message or empty), ``groups`` (its
-        environments), ``wanted`` (the services that the inventory asks for), ``services`` (those that it has),
+        environments), ``wanted`` (the services that the inventory asks for), ``looked`` (whether it has said which it
+        has), ``now`` (when, by its clock), ``services`` (those that it has),
         ``outdated`` (units of which a file is not what the inventory asks for), ``workers`` and ``queues`` (what
         module stalk.celery.inspect returned).
     :param limit: the text of ``--limit``.
@@ -113,20 +119,20 @@ def _of_host(report: Report, limit: str) -> list[Row]:
         return [Row(name, report["host"]) for name in shown] or [Row("", report["host"])]
     wanted = {service["unit"]: service for service in report["wanted"]}
     present = [_row(report, service, wanted.get(unit)) for unit, service in found.items()]
-    absent = [_missing(report["host"], service) for unit, service in wanted.items() if unit not in found]
+    absent = [_absent(report, service) for unit, service in wanted.items() if unit not in found]
     return [row for row in present + absent if row.environment in shown]
 
 
-def _missing(host: str, wanted: Mapping[str, Any]) -> Row:
+def _absent(report: Report, wanted: Mapping[str, Any]) -> Row:
     own = {key: wanted[key] for key in ("environment", "kind", "unit")}
-    return Row(host=host, service=wanted["name"], state=MISSING, **own)
+    return Row(host=report["host"], service=wanted["name"], state=MISSING if report["looked"] else UNKNOWN, **own)
 
 
 def _row(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> Row:
     workers: Mapping[str, Mapping[str, Any]] = {worker["unit"]: worker for worker in report["workers"]}
     worker = workers.get(service["unit"], {})
-    answered = bool(worker.get("answers"))
-    tick = re.search(r"sent, the last at (\S+)", service["status"])
+    active = worker.get("active") if worker.get("answers") else None
+    tick = _TICK.search(service["status"]) if service["kind"] == "beat" else None
     outdated = ["inventory"] * (wanted is not None and service["unit"] in report["outdated"])
     return Row(
         environment=service["environment"],
@@ -141,12 +147,13 @@ def _row(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any] |
         memory=service["memory"],
         restarts=service["restarts"],
         queues=_queues(report, service, worker),
-        running=len(worker["active"]) if answered else None,
-        concurrency=worker.get("concurrency") if answered else None,
+        running=None if active is None else len(active),
+        concurrency=None if active is None else worker.get("concurrency"),
         release=service["release"],
         stale=(*outdated, *service["stale"]),
         astray=_astray(report, service, wanted),
         tick=tick[1] if tick else "",
+        seen=report["now"],
     )
 
 

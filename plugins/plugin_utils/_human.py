@@ -11,18 +11,23 @@ _AGES = ((86400 * 2, 86400, "d"), (3600, 3600, "h"), (60, 60, "m"), (0, 1, "s"))
 _UNKNOWN = "?"
 
 
-def ago(moment: str, now: datetime) -> str:
-    """Return how long ago a moment (ISO 8601) was, as ``5h ago``; empty without one."""
-    if not moment:
-        return ""
-    seconds = max(int((now - _parsed(moment)).total_seconds()), 0)
+def ago(moment: str, seen: str, now: datetime) -> str:
+    """Return how long ago a moment (ISO 8601) was, as ``5h ago``; empty without one.
+
+    :param seen: when the host that has named the moment was looked at, by the same clock; ``now`` if it does not say.
+    """
+    parsed = _parsed(moment)
+    if parsed is None:
+        return _UNKNOWN if moment else ""
+    seconds = max(int(((_parsed(seen) or now) - parsed).total_seconds()), 0)
     _least, size, unit = next(age for age in _AGES if seconds >= age[0])
     return f"{seconds // size}{unit} ago"
 
 
 def clock(moment: str) -> str:
     """Return a moment (ISO 8601) as ``2026-11-21 09:30:00 UTC``; empty without one."""
-    return _parsed(moment).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else ""
+    parsed = _parsed(moment)
+    return f"{parsed:%Y-%m-%d %H:%M:%S} UTC" if parsed else ""
 
 
 def memory(size: int | None) -> str:
@@ -42,6 +47,10 @@ def plural(count: int, singular: str) -> str:
     return f"{count} {singular}{'' if count == 1 else 's'}"
 
 
-def _parsed(moment: str) -> datetime:
-    parsed = datetime.fromisoformat(moment)
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+def _parsed(moment: str) -> datetime | None:
+    """Return a moment, None for what is none."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

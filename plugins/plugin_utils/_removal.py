@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import complete_environment
+from ansible_collections.stalk.celery.plugins.plugin_utils._reports import inspected_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import services_of
 from jinja2 import UndefinedError
 
@@ -35,6 +36,7 @@ def left_behind(
     :param hostvars: the variables of all hosts.
     :param force: whether tasks may stay in queues that nobody consumes.
     """
+    inspected = inspected_of(inspected)
     problems = (
         problem
         for name in dict.fromkeys(service["environment"] for service in services)
@@ -81,7 +83,7 @@ def _consumed(environment: Mapping[str, Any], staying: Sequence[str]) -> set[str
 def _queues(
     name: str, services: Sequence[Mapping[str, Any]], inspected: Mapping[str, Any], consumed: Container[str]
 ) -> Iterator[str]:
-    answers = {worker["unit"]: worker for worker in inspected["workers"] if worker["answers"]}
+    answers = {worker["unit"]: worker for worker in inspected["workers"] if worker.get("answers")}
     lengths = inspected["queues"].get(name, {})
     for worker in services:
         answer = answers.get(worker["unit"], {})

@@ -8,6 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._answers import QUEUES, TASK
+from ansible_collections.stalk.celery.plugins.module_utils._strangers import (
+    Reader,
+    ShapeError,
+    fields,
+    flag,
+    items,
+    known,
+    maybe,
+    name,
+    number,
+    one_of,
+    requoted,
+    run,
+    some,
+    string,
+    table,
+    text,
+)
+from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS
+
 REPORTS: dict[str, Any] = {
     "type": "list",
     "elements": "dict",
@@ -25,30 +46,103 @@ REPORTS: dict[str, Any] = {
 }
 
 
+_SERVICE = fields(
+    {
+        **dict.fromkeys(("environment", "name", "unit"), name),
+        "kind": one_of(*KINDS),
+        **dict.fromkeys(("node", "pool", "app", "user", "directory", "release", "current", "since"), known(string, "")),
+        **dict.fromkeys(("state", "substate", "status"), known(string, "")),
+        "queues": known(items(string), []),
+        "stale": known(items(string), []),
+        "enabled": known(flag, False),
+        "pid": known(number, 0),
+        "restarts": known(number, 0),
+        "memory": known(number),
+    }
+)
+_WORKER = some(
+    {
+        **dict.fromkeys(("environment", "name", "unit"), name),
+        "node": maybe(string),
+        "pool": maybe(string),
+        "answers": maybe(flag),
+        "queues": maybe(items(string)),
+        "active": maybe(items(TASK)),
+        **dict.fromkeys(("reserved", "scheduled", "total", "concurrency"), maybe(number)),
+    },
+    "unit",
+)
+_GENERATION = fields(
+    {"run": run, "release": known(string, ""), "undoes": string, "differs": known(flag, True), "unfinished": flag}
+)
+
+
 def report_of(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``rows_of`` takes of a host.
+    """Return what ``rows_of`` takes of a host. What the host says is checked, and what is wrong with it is a problem.
 
     :param raw: one of ``REPORTS``.
     """
-    results = {name: raw[name] for name in ("facts", "inspected", "files", "kept")}
+    results = {key: raw[key] for key in ("facts", "inspected", "files", "kept")}
     unreachable = [_message(result) for result in results.values() if result.get("unreachable")]
     failed = [_message(result) for result in results.values() if result.get("failed")]
-    found = results["facts"].get("ansible_facts", {}).get("stalk_celery", {})
+    known_facts = results["facts"].get("ansible_facts", {})
+    found = known_facts.get("stalk_celery", {}) if isinstance(known_facts, Mapping) else None
+    problems: list[str] = []
+    facts = _read("services", some({"services": items(_SERVICE), "now": string}), found, problems)
+    outdated = _read("files", some({"restart": items(string)}), results["files"], problems)
+    inspected = inspected_of(results["inspected"])
+    kept = generations_of(results["kept"].get("generations", {}), problems)
     return {
         "host": raw["host"],
         "unreachable": unreachable[0] if unreachable else "",
         "groups": raw["groups"],
         "wanted": raw["wanted"],
-        "services": found.get("services", []),
-        "outdated": results["files"].get("restart", []),
-        "workers": results["inspected"].get("workers", []),
-        "queues": results["inspected"].get("queues", {}),
+        "looked": "services" in facts,
+        "now": facts.get("now", ""),
+        "services": facts.get("services", []),
+        "outdated": outdated.get("restart", []),
+        "workers": inspected["workers"],
+        "queues": inspected["queues"],
         "unread": raw["unread"],
-        "generations": results["kept"].get("generations", {}),
-        "problems": [*failed, *results["inspected"].get("problems", [])],
+        "generations": kept,
+        "problems": [*failed, *inspected["problems"], *problems],
     }
+
+
+def inspected_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the module inspect said: ``workers``, ``queues`` and ``problems``, each of its shape."""
+    wrong: list[str] = []
+    said = {
+        key: _read(key, reader, result.get(key, default), wrong)
+        for key, reader, default in (
+            ("workers", items(_WORKER), []),
+            ("queues", table(QUEUES), {}),
+            ("problems", items(requoted), []),
+        )
+    }
+    return {
+        "workers": said["workers"] or [],
+        "queues": said["queues"] or {},
+        "problems": [*(said["problems"] or []), *wrong],
+    }
+
+
+def generations_of(said: Any, problems: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the generations of each environment that the module of that name has listed; adds to ``problems``."""
+    found: dict[str, list[dict[str, Any]]] = _read("generations", table(items(_GENERATION)), said, problems)
+    return found
+
+
+def _read(what: str, reader: Reader, value: Any, problems: list[str]) -> Any:
+    """Return what may be used of a value, an empty dict if nothing may; adds why to ``problems``."""
+    try:
+        return reader(value)
+    except ShapeError as error:
+        problems.append(f"what it says of its {what} cannot be used: {error}.")
+        return {}
 
 
 def _message(result: Mapping[str, Any]) -> str:
     """Return what a task said, in one line."""
-    return " ".join(str(result.get("msg", "")).split()).removeprefix("Task failed: ")
+    said = result.get("msg", "")
+    return text(" ".join(said.split()) if isinstance(said, str) else "").removeprefix("Task failed: ")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._reports import generations_of
+
 
 class Rollback(TypedDict):
     """``run`` is that of a rollback to be finished, otherwise empty."""
@@ -32,14 +34,17 @@ def rollback_of(
     :param missing: hosts of the environments that could not be asked.
     :param limit: the text of ``--limit``, empty when there is none.
     """
-    kept = [generation for host in hosts for generations in host.values() for generation in generations]
+    wrong: list[str] = []
+    listed = [generations_of(host, wrong) for host in hosts]
+    kept = [generation for host in listed for generations in host.values() for generation in generations]
     runs = sorted({one["run"] for one in kept}, reverse=True)
     unfinished = [one["undoes"] for one in kept if one["run"] == runs[0] and one["unfinished"] and not wanted]
     undo = unfinished[0] if unfinished else _run_to_undo(kept, wanted)
+    problems = _unreachable(missing, limit) if missing else [] if undo else [_nothing(runs, wanted)]
     return {
         "undo": undo,
         "run": runs[0] if unfinished else "",
-        "problems": _unreachable(missing, limit) if missing else [] if undo else [_nothing(runs, wanted)],
+        "problems": [f"One of the hosts: {problem}" for problem in wrong] or problems,
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from ansible_collections.stalk.celery.plugins.module_utils._strangers import cleaned
 from ansible_collections.stalk.celery.plugins.plugin_utils import _human
 from ansible_collections.stalk.celery.plugins.plugin_utils._fleet import STOPPED, UNREACHABLE, Row
 from ansible_collections.stalk.celery.plugins.plugin_utils._status import Status
@@ -66,7 +67,7 @@ def page_of(status: Status) -> str:
     """Return the page. All that comes from hosts and from the inventory is escaped."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(
-        ago=lambda moment: _human.ago(moment, status.moment),
+        ago=lambda moment, seen: _human.ago(moment, seen, status.moment),
         clock=_human.clock,
         memory=_human.memory,
         number=_human.number,
@@ -76,7 +77,7 @@ def page_of(status: Status) -> str:
         running=running_text,
         tone=tone,
     )
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         status=status,
         figures=figures_of(status),
         environments=[(name, list(rows)) for name, rows in groupby(status.rows, key=lambda row: row.environment)],
@@ -84,6 +85,7 @@ def page_of(status: Status) -> str:
         queues=queues_chart(status),
         memories=memory_chart(status),
     )
+    return f"{cleaned(page)}\n"
 
 
 def tone(row: Row) -> str:

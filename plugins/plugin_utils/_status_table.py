@@ -78,14 +78,14 @@ def _cells(row: Row, now: datetime) -> Cells:
         "HOST": row.host,
         "SERVICE": row.service,
         "STATE": _loud(row.state, row.bad),
-        "SINCE": ago(row.since, now),
+        "SINCE": ago(row.since, row.seen, now),
         "PID": str(row.pid or ""),
         "MEMORY": memory(row.memory),
         "QUEUES": queues_text(row),
         "RUNNING": running_text(row),
         "RELEASE": name_of(row.release),
         "CONFIGURATION": _loud(configuration_text(row), bool(row.stale or row.astray)),
-        "LAST TICK": ago(row.tick, now),
+        "LAST TICK": ago(row.tick, row.seen, now),
     }
 
 

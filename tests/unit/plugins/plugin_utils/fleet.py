@@ -71,6 +71,8 @@ def report(host: str, *services: dict[str, Any], **changes: Any) -> dict[str, An
     return {
         "host": host,
         "unreachable": "",
+        "looked": True,
+        "now": "",
         "groups": list(dict.fromkeys(service["environment"] for service in services)),
         "wanted": [{**service, "state": "started"} for service in services],
         "services": list(services),
