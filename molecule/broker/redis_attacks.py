@@ -4,18 +4,18 @@
 """What a user of a shared Redis may try with the keys and channels of another, or with the server; by kind of command.
 
 The first argument is the victim. With its own credentials everything in REALM has to work, and some of SERVER with the
-administrator's, or they would prove nothing. The second is the URL of the server, with credentials.
+administrator's, or they would prove nothing. The second is the URL of the server, with credentials. The third is the
+only kind to try: what an administrator may do would end the server.
 """
 from __future__ import annotations
 
 import json
-import os
 import sys
 
 import redis
 
-victim, *urls = sys.argv[1:]
-client = redis.Redis.from_url(urls[0] if urls else os.environ["CELERY_BROKER_URL"], protocol=2)
+victim, url, *kinds = sys.argv[1:]
+client = redis.Redis.from_url(url, protocol=2)
 own = f"{client.connection_pool.connection_kwargs['username']}:attack"
 key = f"{victim}:attack"
 SAMPLES = {
@@ -47,7 +47,7 @@ REALM = {
                  "COPY O:s V:s4 DB 1", "COPY O:s V:s4", "OBJECT ENCODING V:s", "MEMORY USAGE V:s", "RENAME V:s4 O:s5",
                  "RENAME O:s5 V:s4", "RENAMENX V:s4 O:s6", "DEL V:z3", "UNLINK V:z4"],
     "transaction": ["WATCH V:s"],
-    "pubsub": ["PUBLISH V:c 1", "SUBSCRIBE V:c", "PSUBSCRIBE V:*", "PUBLISH V:/0.celery.pidbox 1"],
+    "pubsub": ["PUBLISH V:c 1", "SUBSCRIBE V:c", "PSUBSCRIBE V:*", "PUBLISH V:/0.nobody.pidbox 1"],
     "scripting": ["EVAL return(redis.call('GET',KEYS[1])) 1 V:s", "EVAL return(redis.call('GET',ARGV[1])) 0 V:s",
                   "EVAL return(redis.call('SET',ARGV[1],1)) 0 V:s",
                   "EVAL return(redis.call('PUBLISH',ARGV[1],1)) 0 V:c"],
@@ -104,6 +104,10 @@ def prepare() -> None:
             connection.read_response()
 
 
+def tried(table: dict[str, list[str]]) -> dict[str, str]:
+    """Return what comes of the commands of a table, or of the wanted kinds."""
+    return {line: outcome(line) for kind, lines in table.items() if kind in kinds or not kinds for line in lines}
+
+
 prepare()
-found = {kind: {line: outcome(line) for line in lines} for table in (REALM, SERVER) for kind, lines in table.items()}
-print(json.dumps({"realm": {kind: found[kind] for kind in REALM}, "server": {kind: found[kind] for kind in SERVER}}))
+print(json.dumps({"realm": tried(REALM), "server": tried(SERVER)}))

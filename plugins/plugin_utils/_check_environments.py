@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_brokers import shared_brokers
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_collisions import collisions
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_packages import problems_of_packages
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_realms import problems_of_urls
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_service import problems_of_service
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import complete_environment
@@ -73,6 +74,7 @@ def _problems_of_sound(path: str, environment: Mapping[str, Any], members: Seque
         own = environment["name"]
         yield f"{path}.user is root. Services run as a user of their own: leave the key out to get the user {own}."
     yield from problems_of_keys(path, environment)
+    yield from problems_of_packages(path, environment)
     yield from problems_of_urls(path, environment)
     yield from _problems_of_workers(path, environment, members)
     for service in services_of(environment, [kind for kind in KINDS if kind != "worker"]):

@@ -69,6 +69,10 @@ def flower(**changes: Any) -> dict[str, Any]:
         (worker(limits={"MemoryMax": "lots"}), ["celery_uat", "MemoryMax=lots"]),
         (changed(directory="/home/uat/nothing"), ["celery_uat", "/home/uat/nothing"]),
         (changed(virtualenv="/usr"), ["celery_uat", "/usr", "packages"]),
+        (
+            changed(virtualenv="/srv/req/.venv", packages=["celery"]),
+            ["celery_uat.virtualenv is /srv/req/.venv", "uat cannot make it: /srv (root:root 0755)", "/home/uat"],
+        ),
         (worker(concurency=2), ["celery_uat.workers[0].concurency", "did you mean concurrency?"]),
         (changed(user="live"), ["celery_uat.user is live", "shared_user: true"]),
         (changed(beat={"host": "app2"}), ["celery_uat.beat.host names app2", "Write one of: app1"]),

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.fleet import Service, environ, on_host, services, whoami
-from tests.runs import converged
+from tests.runs import converged, refused
 
+UAT = "redis://uat:only-for-the-tests-uat@broker1:6379/2"
 URL = "redis://debug:only-for-the-tests-debug@broker1:6379/3"
 
 
@@ -57,6 +58,27 @@ def test_packages_are_installed_as_the_environments_user(installer: str) -> None
     assert made_by_uv == (installer == "uv")
     assert on_host("app1", "find", virtualenv, "-path", "*/celery/__pycache__/__init__.*.pyc")
     assert "changed=0" in run()
+
+
+def test_an_environment_whose_packages_cannot_be_installed_holds_up_no_other() -> None:
+    """It is left as it was and named at the end, when all others are converged."""
+    before = worker()
+    uat: dict[str, Any] = {
+        "app": "meta_edc.celery.uat:app",
+        "directory": "/home/uat/edc",
+        "virtualenv": "/home/uat/edc/.venv",
+        "log_level": "DEBUG",
+        "environment": {"CELERY_BROKER_URL": UAT, "CELERY_RESULT_BACKEND": UAT},
+        "beat": {"host": "app1"},
+    }
+    broken = variables("/home/debug/broken")
+    broken["celery_debug"]["packages"] = ["stalk-celery-does-not-exist==1.0"]
+    output = refused("--limit", "debug,uat", variables={**broken, "celery_uat": uat})
+    assert "celery_debug.packages: installing into /home/debug/broken ended with 1." in output
+    assert "No matching distribution found for stalk-celery-does-not-exist==1.0" in output
+    assert worker() == before
+    assert "DEBUG" in on_host("app1", "cat", "/etc/conf.d/celery-uat-w1.conf")
+    converged("--limit", "uat")
 
 
 def test_without_packages_the_virtual_environment_is_left_alone() -> None:

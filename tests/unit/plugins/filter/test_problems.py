@@ -51,6 +51,20 @@ def test_three_keys_are_enough() -> None:
     assert problems_of(environment()) == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"packages": ["-r requirements.txt"]}, "celery_live.packages has -r with 'requirements.txt', which is no"),
+        ({"packages": ["--pre"]}, "celery_live.packages has '--pre', an option of pip."),
+        ({"python": "python3 -I"}, "celery_live.python is 'python3 -I'. Write a command as python3.12"),
+        ({"python": "-c"}, "celery_live.python is '-c'. Write a command as python3.12"),
+    ],
+)
+def test_packages_that_pip_would_not_take_are_refused(changes: dict[str, Any], expected: str) -> None:
+    [problem] = problems_of(environment(**changes))
+    assert problem.startswith(expected)
+
+
 def test_everything_at_once_is_sound() -> None:
     live = environment(
         user="edc",

@@ -15,6 +15,7 @@ from ansible_collections.stalk.celery.plugins.filter.services import services
 from ansible_collections.stalk.celery.plugins.plugin_utils import _files
 from ansible_collections.stalk.celery.plugins.plugin_utils._files import accounts_of, files_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import summaries_of, trials_of, units_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._virtualenvs import virtualenvs_of
 from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
@@ -178,6 +179,15 @@ def test_what_the_role_installs_is_tried_when_it_is_installed() -> None:
     found = services_on(packages=["celery"], workers=[{"name": "w1"}, {"name": "w2", "virtualenv": "/srv/other"}])
     assert [trial["try"] for trial in trials_of(found)] == [False, True]
     assert [trial["try"] for trial in trials_of(found, True)] == [True, True]
+
+
+def test_packages_go_into_the_virtual_environments_of_those_that_have_the_key() -> None:
+    """With the services that run from them, and without a variable, which may be secret."""
+    workers = [{"name": "w1"}, {"name": "w2", "virtualenv": "/srv/other"}]
+    [found] = virtualenvs_of(environments({"live": {**MINIMAL, "packages": ["celery"], "workers": workers}}), "app1")
+    assert (found["name"], found["packages"], found["units"]) == ("live", ["celery"], ["celery-live-w1.service"])
+    assert "environment" not in found
+    assert virtualenvs_of(environments({"live": MINIMAL}), "app1") == []
 
 
 def test_accounts_of_an_environment() -> None:
