@@ -1,0 +1,97 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Stands for the modules of the collection on a host that is the directory HOST, so that roles can run without one.
+
+There C(files) is what was written, C(up) the units that run, and C(done) what was done in which PLAY, a line each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils import basic
+
+HOST = Path(os.environ["HOST"])
+
+
+def read(name: str, default: Any) -> Any:
+    path = HOST / name
+    return json.loads(path.read_text()) if path.exists() else default
+
+
+def write(name: str, value: Any) -> None:
+    (HOST / name).write_text(json.dumps(value))
+
+
+def note(what: str, names: Any) -> None:
+    with (HOST / "done").open("a") as done:
+        print(os.environ["PLAY"], what, *names, sep="|", file=done)
+
+
+def differing(options: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Text and unit of each file that is not as it is wanted, by its path."""
+    written = read("files", {})
+    pairs = zip(options["files"], json.loads(options["_texts"]), strict=True)
+    return {file["path"]: (text, file.get("unit") or "") for file, text in pairs if written.get(file["path"]) != text}
+
+
+def units_of(found: dict[str, tuple[str, str]]) -> list[str]:
+    return sorted({unit for _text, unit in found.values() if unit})
+
+
+def preflight(options: dict[str, Any], _check: bool) -> dict[str, Any]:
+    found = differing(options)
+    environments = {service["environment"] for service in options["services"]} if found else set()
+    note("try", units_of(found))
+    problems = [f"{unit} would not start" for unit in units_of(found) if (HOST / unit).exists()]
+    up = read("up", [])
+    told = {"running": up, "settled": up, "astray": [], "tried": units_of(found)}
+    return {"problems": problems, "changing": sorted(environments), **told}
+
+
+def generations(options: dict[str, Any], _check: bool) -> dict[str, Any]:
+    note("keep", options["environments"])
+    return {"kept": options["environments"]}
+
+
+def files(options: dict[str, Any], check: bool) -> dict[str, Any]:
+    found = differing({"files": [], "_texts": "[]", **options})
+    note("write", units_of(found))
+    if not check:
+        write("files", {**read("files", {}), **{path: text for path, (text, _unit) in found.items()}})
+    return {"changed": bool(found), "restart": units_of(found), "strays": [], "changed_files": sorted(found)}
+
+
+def units(options: dict[str, Any], check: bool) -> dict[str, Any]:
+    up = read("up", [])
+    wanted = [unit["name"] for unit in options.get("units", []) if unit.get("state") != "stopped"]
+    start = sorted({*wanted} - {*up})
+    restart = sorted({*options.get("restart", [])} & {*up})
+    note("restart", restart)
+    note("start", start)
+    if not check:
+        write("up", sorted({*up, *start}))
+    told = {"started": start, "restarted": restart, "timeout": options.get("timeout")}
+    return {"changed": bool(start or restart), **told}
+
+
+def nothing(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
+    return {}
+
+
+MODULES: dict[str, Callable[[dict[str, Any], bool], dict[str, Any]]] = {
+    function.__name__: function for function in (preflight, generations, files, units)
+}
+
+
+def main(name: str) -> None:
+    options = {key: value for key, value in basic._load_params().items() if not key.startswith("_ansible_")}
+    module = basic.AnsibleModule(argument_spec={key: {"type": "raw"} for key in options}, supports_check_mode=True)
+    HOST.mkdir(exist_ok=True)
+    module.exit_json(**MODULES.get(name, nothing)(options, module.check_mode))
