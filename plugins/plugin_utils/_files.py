@@ -19,6 +19,7 @@ _SOURCES = Path(__file__).parents[2] / "roles/celery_service/files/usr/local"
 _COMMAND_SOURCE = _SOURCES / "bin/celery_command.py"
 _LIBRARY_SOURCE = _SOURCES / "lib/celery"
 _LIBRARY_FILES = (
+    "celery_results.py",
     "celery_settle.py",
     "celery_systemd.py",
     "celery_systemd.dist-info/METADATA",

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import time
 import urllib.request
 from pathlib import Path
 
@@ -90,6 +92,44 @@ def test_a_pool_without_a_free_process_is_no_hang(start: Start) -> None:
     assert full.count("WATCHDOG=1") == len(statuses(full))
 
 
+def test_a_result_that_was_read_by_half_when_the_broker_went_away_is_read_to_its_end(
+    start: Start, tmp_path: Path
+) -> None:
+    unit = start(*WORKER, "--pool=prefork", TASKS='[["halve"]]', TRANSPORT="looped")
+    unit.wait_for("; 1 running")
+    await_file(tmp_path / "half")
+    (tmp_path / "away").touch()
+    unit.wait_for("STATUS=broker unreachable since ")
+    (tmp_path / "away").unlink()
+    unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 1 running")
+    (tmp_path / "go").touch()
+    unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 0 running")
+
+
+def test_a_stop_does_not_wait_for_a_result_that_was_read_by_half(start: Start, tmp_path: Path) -> None:
+    unit = start(*WORKER, "--pool=prefork", TASKS='[["halve"]]', TRANSPORT="looped")
+    await_file(tmp_path / "half")
+    (tmp_path / "away").touch()
+    unit.wait_for("STATUS=broker unreachable since ")
+    unit.process.send_signal(signal.SIGTERM)
+    unit.wait_for("STOPPING=1")
+    (tmp_path / "go").touch()
+    assert unit.process.wait(20) == 0
+
+
+def test_a_stop_does_not_wait_for_a_process_that_was_killed_while_it_wrote(start: Start, tmp_path: Path) -> None:
+    unit = start(*WORKER, "--pool=prefork", TASKS='[["halve", "stopping"]]', TRANSPORT="looped")
+    unit.wait_for("; 1 running")
+    unit.process.send_signal(signal.SIGTERM)
+    unit.wait_for("STOPPING=1")
+    unit.collect(TIMEOUT)
+    (tmp_path / "stopping").touch()
+    writer = int(await_file(tmp_path / "half"))
+    unit.collect(TIMEOUT)
+    os.kill(writer, signal.SIGKILL)
+    assert unit.process.wait(30) == 0
+
+
 def test_a_restart_by_sighup_goes_on_notifying_though_tasks_inherit_nothing(start: Start, tmp_path: Path) -> None:
     unit = start(*WORKER, "--pool=prefork", TASKS='[["write_environment"], ["nap", 1]]')
     unit.wait_for("; 1 running")
@@ -153,3 +193,12 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+def await_file(path: Path) -> str:
+    """Return what is in a file as soon as there is something in it."""
+    end = time.monotonic() + 20
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < end, f"no {path.name}"
+        time.sleep(0.05)
+    return path.read_text()

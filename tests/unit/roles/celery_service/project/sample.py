@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from billiard import connection
 from celery import Celery, signals
 from kombu.transport import TRANSPORT_ALIASES, memory
 from kombu.utils import functional
@@ -38,14 +40,28 @@ class Transport(memory.Transport):
         return super().drain_events(connection, timeout=0.1)
 
 
+class LoopedTransport(Transport):
+    """The same for a worker with an event loop, as for Redis and RabbitMQ."""
+
+    implements = memory.Transport.implements.extend(asynchronous=True)
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        loop.call_repeatedly(0.1, self.poll, connection)
+
+    def poll(self, connection: Any) -> None:
+        """Receive what is there."""
+        with contextlib.suppress(TimeoutError):
+            self.drain_events(connection)
+
+
 def sleep_shortly(seconds: float) -> None:
     """Let Celery, which tries to connect every few seconds, do so sooner."""
     time.sleep(seconds / 20)
 
 
 functional.__dict__["sleep"] = sleep_shortly
-TRANSPORT_ALIASES["sample"] = "sample:Transport"
-app = Celery("sample", broker="sample://user:secret@broker.example//")
+TRANSPORT_ALIASES.update(sample="sample:Transport", looped="sample:LoopedTransport")
+app = Celery("sample", broker=f"{os.environ.get('TRANSPORT', 'sample')}://user:secret@broker.example//")
 app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"polling_interval": 0.05},
@@ -65,6 +81,28 @@ def spin(seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pass
+
+
+@app.task
+def halve(after: str = "") -> None:
+    """Write only the half of the message that this is done, after a file is there; the rest comes when ``go`` is."""
+    send = connection.Connection._send
+
+    def send_halves(self: Any, text: bytes, **_: Any) -> None:
+        connection.Connection._send = send
+        await_file(after)
+        send(self, text[: len(text) // 2])
+        (DIRECTORY / "half").write_text(str(os.getpid()))
+        await_file("go")
+        send(self, text[len(text) // 2 :])
+
+    connection.Connection._send = send_halves
+
+
+def await_file(name: str) -> None:
+    """Wait until a file is there."""
+    while not (DIRECTORY / name).exists():
+        time.sleep(0.05)
 
 
 @app.task

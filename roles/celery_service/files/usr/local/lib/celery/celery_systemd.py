@@ -28,6 +28,7 @@ import click
 from celery import signals
 from celery.bootsteps import StartStopStep
 from celery.worker import state as worker_state
+from celery_results import WholeResults
 from celery_settle import Settle
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ def follow_worker(service: Service) -> None:
     def on_init(instance: Any, **_: Any) -> None:
         Connection.watch = watch = Watch(service, worker_work)
         instance.app.steps["consumer"].add(Connection)
-        instance.app.steps["worker"].add(Settle)
+        instance.app.steps["worker"].update((WholeResults, Settle))
 
         def on_stop(**_: Any) -> None:
             watch.wait(STOPPING)
