@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_brokers import shared_brokers
-from ansible_collections.stalk.celery.plugins.plugin_utils._check_collisions import collisions
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_collisions import collisions, path_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_packages import problems_of_packages
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_paths import problem_of_log_file
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_realms import problems_of_urls
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_service import problems_of_service
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_units import problem_of_unit
 from ansible_collections.stalk.celery.plugins.plugin_utils._environments import complete_environment
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import services_of
@@ -38,13 +40,39 @@ def problems_of_environments(
         groups the host is in.
     :param run: the environments that this run converges; the others count only where they collide with these.
     """
-    found = {name: list(_problems_of_one(name, value, groups.get(name, []))) for name, value in environments.items()}
+    own = hostvars.get(host)
+    found = {
+        name: list(_of_the_play(name, value, own) or _problems_of_one(name, value, groups.get(name, [])))
+        for name, value in environments.items()
+    }
     sound = {name: complete_environment(name, value) for name, value in environments.items() if not found[name]}
     elsewhere = {name: groups[name][0] for name in names if name not in environments and groups[name]}
     return [problem for name in run for problem in found[name]] or [
+        *_units(sound, run, names),
         *shared_brokers(sound, run, host, elsewhere, hostvars),
         *collisions(list(sound.values()), run, host),
     ]
+
+
+def _of_the_play(name: str, value: Any, own: Mapping[str, Any] | None) -> list[str]:
+    """Return that a variable is not one of the host, where other hosts and playbooks would see it.
+
+    :param own: the variables of the host, None where they are not known.
+    """
+    if value is None or own is None or f"celery_{name}" in own:
+        return []
+    return [
+        f"celery_{name} is a variable of the play; write it into group_vars/{name}.yml, "
+        "where all hosts and playbooks see it."
+    ]
+
+
+def _units(sound: Mapping[str, Mapping[str, Any]], run: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """Yield which services of a run have units that are not theirs."""
+    for service in (service for name in run for service in services_of(sound[name])):
+        problem = problem_of_unit(service["unit"], service["environment"], names)
+        if problem:
+            yield f"{path_of(service)}.unit {problem}"
 
 
 def _problems_of_one(name: str, value: Any, members: Sequence[str]) -> Iterator[str]:
@@ -75,11 +103,24 @@ def _problems_of_sound(path: str, environment: Mapping[str, Any], members: Seque
         yield f"{path}.user is root. Services run as a user of their own: leave the key out to get the user {own}."
     yield from problems_of_keys(path, environment)
     yield from problems_of_packages(path, environment)
+    yield from _log_files(path, environment)
     yield from problems_of_urls(path, environment)
     yield from _problems_of_workers(path, environment, members)
     for service in services_of(environment, [kind for kind in KINDS if kind != "worker"]):
         key = KINDS[service["kind"]]
         yield from problems_of_service(f"{path}.{key}", environment[key], service, members)
+
+
+def _log_files(path: str, environment: Mapping[str, Any]) -> Iterator[str]:
+    """Check the log file of the environment for its workers, and for beat, unless that has its own."""
+    log_file, beat = environment.get("log_file"), environment.get("beat")
+    if not log_file:
+        return
+    problem = problem_of_log_file(log_file, environment["name"], "worker")
+    if not problem and beat and not beat.get("log_file"):
+        problem = problem_of_log_file(log_file, environment["name"], "beat")
+    if problem:
+        yield f"{path}.log_file {problem}"
 
 
 def _problems_of_workers(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:

@@ -31,9 +31,6 @@ def problems_of_flower(path: str, flower: Mapping[str, Any]) -> Iterator[str]:
     if not guarded(flower) and not _is_loopback(address):
         where = repr(address) if address else "empty, every address of the host"
         yield f"{path}.address is {where}, and whoever reaches it could look at every task and stop workers. {GUARD}"
-    if not 1024 <= flower["port"] <= 65535:
-        port = flower["port"]
-        yield f"{path}.port is {port}. Write one from 1024 to 65535, and let a proxy listen at a lower one."
     if not _URL_PREFIX.fullmatch(flower.get("url_prefix", "flower")):
         yield f"{path}.url_prefix is {flower['url_prefix']!r}. Write a path of letters, digits, _ and -, as flower."
     for index, credentials in enumerate(flower.get("basic_auth", [])):

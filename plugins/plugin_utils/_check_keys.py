@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import environment_value
 from ansible_collections.stalk.celery.plugins.plugin_utils._brokers import brokers_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._check_write_paths import problem_of_opening
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_paths import problems_of_paths
+from ansible_collections.stalk.celery.plugins.plugin_utils._types import shown
 from ansible_collections.stalk.celery.plugins.plugin_utils._variables import STANDARD_VARIABLES
 
-_PATH = re.compile(r"/[^\x00-\x20\x7f\"'\\*?:\[\]$]*")  # what EnvironmentFile= and BindReadOnlyPaths= take literally
-_UNIT_NAME = re.compile(r"[A-Za-z0-9:_.@\\-]+\.[a-z]+")  # systemd.unit(5)
+_UNIT_NAME = re.compile(  # systemd.unit(5): 255 characters in all; a template has its instance
+    r"(?=.{3,255}$)[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]+)?"
+    r"\.(automount|device|mount|path|scope|service|slice|socket|swap|target|timer)"
+)
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # systemd.exec(5) drops others
 _LONGEST_VARIABLE = 128 * 1024 - 1  # execve(2): MAX_ARG_STRLEN, without the terminating NUL
 
@@ -26,39 +29,14 @@ def problems_of_keys(path: str, own: Mapping[str, Any]) -> Iterator[str]:
     :param path: its name for messages, as ``celery_live.workers[0]``.
     :param own: what the user wrote there, of the right types.
     """
-    yield from _problems_of_paths(path, own)
+    yield from problems_of_paths(path, own)
     for name, value in (own.get("environment") or {}).items():
-        problem = _problem_of_variable(str(name), value)
+        problem = _problem_of_variable(name, value)
         if problem:
-            yield f"{path}.environment.{name} {problem}"
+            yield f"{path}.environment.{shown(name)} {problem}"
     for unit in own.get("after") or []:
         if not _UNIT_NAME.fullmatch(unit):
             yield f"{path}.after has {unit!r}, which is no unit name. Write its suffix too, as in redis-server.service."
-    for key in ("sandbox", "limits"):
-        for name, value in (own.get(key) or {}).items():
-            if "\n" in str(value):
-                yield f"{path}.{key}.{name} has a line break. Write its values on one line."
-
-
-def _problems_of_paths(path: str, own: Mapping[str, Any]) -> Iterator[str]:
-    for key in ("home", "directory", "virtualenv", "env_file", "log_file"):
-        problem = own.get(key) and _problem_of_path(str(own[key]))
-        if problem:
-            yield f"{path}.{key} is {str(own[key])!r}{problem}"
-    for index, value in enumerate(own.get("write_paths") or []):
-        problem = _problem_of_path(value) or problem_of_opening(value)
-        if problem:
-            yield f"{path}.write_paths[{index}] is {value!r}{problem}"
-    if "%" in posixpath.dirname(str(own.get("log_file") or "")):
-        yield f"{path}.log_file has a placeholder in its directory. Use placeholders only in the name of the file."
-
-
-def _problem_of_path(value: str) -> str | None:
-    if not value.startswith("/"):
-        return ", which is not an absolute path. Write it from the root, for example /home/live/edc."
-    if not _PATH.fullmatch(value):
-        return ". systemd treats white space, quotes, \\, *, ?, :, [, ] and $ specially; use a path without them."
-    return None
 
 
 def _problem_of_variable(name: str, value: Any) -> str | None:
@@ -67,16 +45,15 @@ def _problem_of_variable(name: str, value: Any) -> str | None:
         return "cannot be a variable: systemd drops it. Write letters, digits and _ only, not beginning with a digit."
     if name in STANDARD_VARIABLES:
         return "is written by the collection. Set app, virtualenv, log_level or keys of a worker or of flower instead."
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    if not isinstance(value, str):
         return 'is not a string. Write it in quotes, for example "1" or "true".'
-    if "\0" in str(value):
-        return "has a NUL character, which no variable can have. Encode the value, for example in base64."
-    if name == "CELERY_BROKER_URL" and not _is_url(str(value)):
-        return "is not a URL. Write /, #, ?, @, [ and ] of its password as %2F, %23, %3F, %40, %5B and %5D."
     try:
-        size = len(f"{name}={value}".encode())
-    except UnicodeEncodeError:
-        return "is not valid UTF-8: systemd would refuse the whole file. Encode the value, for example in base64."
+        environment_value(value)
+    except ValueError as error:
+        return f"{error}."
+    if name == "CELERY_BROKER_URL" and not _is_url(value):
+        return "is not a URL. Write /, #, ?, @, [ and ] of its password as %2F, %23, %3F, %40, %5B and %5D."
+    size = len(f"{name}={value}".encode())
     if size > _LONGEST_VARIABLE:
         return f"is {size} bytes long with its name, of at most {_LONGEST_VARIABLE}. Keep it in a file, its path here."
     return None

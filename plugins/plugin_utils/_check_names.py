@@ -18,6 +18,8 @@ def problems_of_names(names: Sequence[Any], groups: Mapping[str, Sequence[str]])
 
     :param groups: the inventory's groups and their hosts.
     """
+    if names and not isinstance(names, (list, tuple)):
+        return ["celery_environments is not a list. Write into group_vars/all.yml: celery_environments: [live, uat]"]
     if not names:
         return ["celery_environments is not set. Write into group_vars/all.yml: celery_environments: [live, uat]"]
     found = (_problem_of_name(name, names[:index], groups) for index, name in enumerate(names))

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._realms import SOCKET, Realm, realms_of_inventory
 
 _URL = "CELERY_BROKER_URL"
+_ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[A-Fa-f0-9:.]+\]")  # as in a URL
 _USELESS = {SOCKET: ("address", "port", "management"), "redis": ("management",)}
 
 
@@ -60,8 +62,9 @@ def _problems_of(realm: Realm, realms: Sequence[Realm], groups: Mapping[str, Seq
                 f"but group {name} has {', '.join(others)}. Write kind: redis."
             )
         return
-    if not 1024 <= realm["port"] <= 65535:
-        yield f"{path}.port is {realm['port']}. Write one from 1024 to 65535, or leave it out."
+    address = realm.get("address") or host
+    if not _ADDRESS.fullmatch(str(address)):
+        yield f"{path}.address is {address!r}. Write a name or an address, one of IPv6 in brackets, as [2001:db8::1]."
     for other in realms:
         if (other.get("host"), other.get("kind")) == (host, kind) and other["port"] != realm["port"]:
             yield (

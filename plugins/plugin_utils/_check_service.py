@@ -11,6 +11,8 @@ from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_flower import problems_of_flower
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_paths import problem_of_env_file, problem_of_log_file
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_units import is_passed_over
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service
 from ansible_collections.stalk.celery.plugins.plugin_utils._variables import (
     BEAT_FLAGS,
@@ -21,7 +23,7 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._variables import (
 )
 
 _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_UNIT_NAME = re.compile(r"[A-Za-z0-9:_.-]{1,247}\.service")  # systemd.unit(5): 255 characters in all
+_UNIT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.-]{0,245}\.service")  # systemd.unit(5): 255 characters in all
 _KEYS = (*WORKER_FLAGS, *BEAT_FLAGS, *FLOWER_FLAGS, *FLOWER_VARIABLES, "queues", "app", "beat")
 _FLAGS_WITH_A_KEY = {
     **{f"--{key.replace('_', '-')}": key for key in _KEYS},
@@ -39,6 +41,7 @@ _FLAGS_WITH_A_KEY = {
     "--unix-socket": "address",
 }
 _FLAGS_OF_THE_UNIT = ("-D", "--detach", "--pidfile", "--uid", "--gid", "--workdir", "-s", "--schedule", "--db")
+_LETTERS_WITHOUT_VALUE = "BDE"
 _PREFORK_ONLY = ("max_tasks_per_child", "max_memory_per_child", "soft_time_limit")
 _LOCKING_SCHEDULERS = ("redbeat.", "redbeat:")
 _POOLS_WITH_TIME_LIMIT = ("prefork", "gevent")
@@ -55,6 +58,7 @@ def problems_of_service(path: str, own: Mapping[str, Any], service: Service, mem
     """
     yield from problems_of_keys(path, own)
     yield from _names(path, service)
+    yield from _files(path, own, service)
     yield from _hosts(path, own, service, members)
     yield from _options(path, service)
     if service["kind"] == "flower":
@@ -78,10 +82,22 @@ def _names(path: str, service: Service) -> Iterator[str]:
         )
 
 
+def _files(path: str, own: Mapping[str, Any], service: Service) -> Iterator[str]:
+    problem = problem_of_env_file(service["env_file"], service["unit"])
+    if problem:
+        yield f"{path}.env_file {problem}"
+    log_file = own.get("log_file") or ""
+    problem = problem_of_log_file(log_file, service["environment"], service["kind"]) if log_file else None
+    if problem:
+        yield f"{path}.log_file {problem}"
+    if "log_file" in service and is_passed_over(service["stem"]):
+        yield f"{path} has the unit {service['unit']}, and logrotate passes over files of such a name. Choose another."
+
+
 def _hosts(path: str, own: Mapping[str, Any], service: Service, members: Sequence[str]) -> Iterator[str]:
     key = "host" if "host" in own else "hosts"
     for host in service["hosts"] or []:
-        if host not in members:
+        if host not in members or "\\" in host:
             group = service["environment"]
             yield f"{path}.{key} names {host}, which is not in group {group}. Write one of: {', '.join(members)}."
     if service["hosts"] == []:
@@ -102,14 +118,26 @@ def _one_beat(path: str, own: Mapping[str, Any], beat: Service) -> Iterator[str]
 
 
 def _options(path: str, service: Service) -> Iterator[str]:
-    for option in service["options"]:
-        flag = re.split("[= ]", option)[0]
-        if service["kind"] == "flower":  # which takes its options with one hyphen too, and _ for - within
-            flag = f"--{flag.lstrip('-').replace('_', '-')}"
-        if flag in _FLAGS_WITH_A_KEY:
-            yield f"{path}.options has {flag}, which has a key. Write {_FLAGS_WITH_A_KEY[flag]} instead."
-        elif flag in _FLAGS_OF_THE_UNIT:
-            yield f"{path}.options has {flag}. Remove it: systemd decides a service's user, directories and processes."
+    for index, option in enumerate(service["options"]):
+        if not option:
+            yield f"{path}.options[{index}] is empty. Write an option of Celery, or remove it."
+        for flag in _flags(service["kind"], option):
+            if flag in _FLAGS_WITH_A_KEY:
+                yield f"{path}.options has {flag}, which has a key. Write {_FLAGS_WITH_A_KEY[flag]} instead."
+            elif flag in _FLAGS_OF_THE_UNIT:
+                yield f"{path}.options has {flag}. Remove it: systemd decides on user, directories and processes."
+
+
+def _flags(kind: str, option: str) -> list[str]:
+    """Return the flags in a word. Several of one letter can be in one, and so can the value of the last: -Ec4."""
+    flag = re.split("[= ]", option)[0]
+    if kind == "flower":  # which takes its options with one hyphen too, and _ for - within
+        return [f"--{flag.lstrip('-').replace('_', '-')}"]
+    letters = re.fullmatch(r"-([A-Za-z].*)", flag)
+    if not letters:
+        return [flag]
+    alone = re.match(f"[{_LETTERS_WITHOUT_VALUE}]*", letters[1])
+    return [f"-{letter}" for letter in letters[1][: (alone.end() if alone else 0) + 1]]
 
 
 def _queues(path: str, worker: Service) -> Iterator[str]:
@@ -126,7 +154,7 @@ def _concurrency(path: str, worker: Service) -> Iterator[str]:
         yield f"{path}.concurrency does not work with pool solo, which runs one task at a time. Remove one of them."
     if autoscale is None:
         return
-    if not re.fullmatch(r"[0-9]+,[0-9]+", autoscale):
+    if not re.fullmatch(r"[0-9]{1,5},[0-9]{1,5}", autoscale) or not re.search("[1-9]", autoscale):
         yield f'{path}.autoscale is {autoscale!r}. Write the maximum and the minimum, for example "10,3".'
     if concurrency is not None:
         yield f"{path} has autoscale and concurrency. Keep one: autoscale varies what concurrency fixes."

@@ -10,6 +10,7 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._directives import line_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import LIBRARY, Service, marker
 
@@ -78,11 +79,12 @@ def _log_directories(services: Sequence[Service]) -> dict[str, Entry]:
 
 
 def _of_service(service: Service) -> list[Entry]:
+    texts = {key: {name: line_of(name, text) for name, text in service[key].items()} for key in ("sandbox", "limits")}
     own = {"variables": {"service": service}}
     unit = {
         "path": f"/etc/systemd/system/{service['unit']}",
         "template": "etc/systemd/system/celery.service.j2",
-        "variables": {"service": service, "library": _library_version()},
+        "variables": {"service": {**service, **texts}, "library": _library_version()},
         "unit": service["unit"],
     }
     env_file = {

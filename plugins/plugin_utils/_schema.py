@@ -6,24 +6,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.module_utils.common.validation import check_type_bool, check_type_int, check_type_str
+from ansible_collections.stalk.celery.plugins.plugin_utils import _types
 
 Spec = Mapping[str, Mapping[str, Any]]
 
 KINDS = {"worker": "workers", "beat": "beat", "flower": "flower"}  # kind of service -> its key in an environment
 
 _ARGUMENT_SPECS = Path(__file__).parents[2] / "roles" / "celery_service" / "meta" / "argument_specs.yml"
-_SCALARS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "bool": ("true or false", check_type_bool),
-    "int": ("a whole number", check_type_int),
-    "str": ("a string", lambda value: check_type_str(value, allow_conversion=isinstance(value, (int, float)))),
-}
 
 
 @cache
@@ -43,10 +38,13 @@ def validate(value: Mapping[str, Any], spec: Spec, path: str) -> tuple[dict[str,
         what the user wrote.
     """
     result: dict[str, Any] = {}
-    problems = [_unknown(path, str(key), spec) for key in value if key not in spec]
+    problems = [_unknown(path, key, spec) for key in value if key not in spec]
     for key, option in spec.items():
-        if value.get(key) is not None:
-            result[key], found = _convert(value[key], option, f"{path}.{key}")
+        item, unread = _types.read(value, key) if key in value else (None, None)
+        if unread:
+            problems.append(f"{path}.{key} {unread}")
+        elif item is not None:
+            result[key], found = _convert(item, option, f"{path}.{key}", key)
             problems += found
         elif option.get("required"):
             problems.append(f"{path}.{key} is missing: {option['description']}")
@@ -55,33 +53,57 @@ def validate(value: Mapping[str, Any], spec: Spec, path: str) -> tuple[dict[str,
     return result, problems
 
 
-def _unknown(path: str, key: str, spec: Spec) -> str:
-    nearest = difflib.get_close_matches(key, list(spec), n=1)
+def _unknown(path: str, key: Any, spec: Spec) -> str:
+    if not isinstance(key, str):
+        return f"{path} has the key {_types.described(key)}, which is not a string. Write it in quotes."
+    nearest = difflib.get_close_matches(key[:100], list(spec), n=1)
     hint = f" did you mean {nearest[0]}?" if nearest else ""
-    return f"{path}.{key} is not a known key;{hint} Allowed are: {', '.join(sorted(spec))}."
+    return f"{path}.{_types.shown(key)} is not a known key;{hint} Allowed are: {', '.join(sorted(spec))}."
 
 
-def _convert(value: Any, option: Mapping[str, Any], path: str) -> tuple[Any, list[str]]:
+def _convert(value: Any, option: Mapping[str, Any], path: str, key: str) -> tuple[Any, list[str]]:
     kind = option["type"]
     if kind == "list":
-        return _convert_list(value, option, path)
+        return _convert_list(value, option, path, key)
     if kind == "dict":
-        if not isinstance(value, Mapping):
-            return value, [f"{path} is not a dict of keys and values."]
-        return validate(value, option["options"], path) if "options" in option else (dict(value), [])
-    expected, check = _SCALARS[kind]
-    try:
-        converted = check(value)
-    except TypeError:
-        return value, [f"{path} is not {expected}."]
+        return _convert_dict(value, option, path)
+    if kind == "int":
+        converted, problem = _types.number(key, value)
+    elif kind == "bool":
+        converted, problem = _types.truth(value)
+    else:
+        converted, problem = _types.string(key, value, _is_secret(option))
+    if problem:
+        return value, [f"{path} {problem}"]
     if "choices" in option and converted not in option["choices"]:
         return value, [f"{path} is {converted!r}, which is unknown; write one of: {', '.join(option['choices'])}."]
     return converted, []
 
 
-def _convert_list(value: Any, option: Mapping[str, Any], path: str) -> tuple[Any, list[str]]:
+def _is_secret(option: Mapping[str, Any]) -> bool:
+    """Return whether an option is called a secret where it is described."""
+    return "secret" in str(option["description"]).lower()
+
+
+def _convert_dict(value: Any, option: Mapping[str, Any], path: str) -> tuple[Any, list[str]]:
+    if not isinstance(value, Mapping):
+        return value, [f"{path} is not a dict of keys and values."]
+    if "options" in option:
+        return validate(value, option["options"], path)
+    items = {key: _types.read(value, key) for key in value}
+    problems = [f"{path}.{_types.shown(str(key))} {unread}" for key, (_item, unread) in items.items() if unread]
+    problems += [_unknown(path, key, {}) for key in items if not isinstance(key, str)]
+    return {key: item for key, (item, _unread) in items.items()}, problems
+
+
+def _convert_list(value: Any, option: Mapping[str, Any], path: str, key: str) -> tuple[Any, list[str]]:
     if not isinstance(value, (list, tuple)):
         return value, [f"{path} is not a list; write it as [..., ...]."]
     element = {**option, "type": option["elements"]}
-    pairs = [_convert(item, element, f"{path}[{index}]") for index, item in enumerate(value)]
-    return [item for item, _found in pairs], [problem for _item, found in pairs for problem in found]
+    result, problems = [], []
+    for index in range(len(value)):
+        item, unread = _types.read(value, index)
+        converted, found = (None, [unread]) if unread else _convert(item, element, f"{path}[{index}]", key)
+        result.append(converted)
+        problems += [f"{path}[{index}] {unread}"] if unread else found
+    return result, problems

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._logs import directory_of, patterns_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._logs import directory_of, file_of_beat, patterns_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._variables import variables_of
 
@@ -60,6 +60,8 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
     service.setdefault("hosts", [own["host"]] if "host" in own else None)
     if service["type"] == "forking":
         service.setdefault("log_file", f"{_LOGS}/{{name}}.log".format(**names))
+    if kind == "beat" and "log_file" in service:
+        service["log_file"] = file_of_beat(service["log_file"])
     owner = "/".join(filter(None, (names["environment"], kind, names["name"], _claim(kind, service))))
     return {
         **service,
@@ -72,9 +74,14 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
         "managed_virtualenv": "packages" in environment and service["virtualenv"] == environment["virtualenv"],
         **_paths_of(service, _visible_paths(environment["home"], service["directory"], service["virtualenv"])),
         "log_directory": directory_of(service.get("log_file", ""), _LOGS.format(**names)),
-        "log_patterns": patterns_of(service.get("log_file", ""), service["node"]),
+        "log_patterns": _log_patterns(kind, service),
         "variables": variables_of(kind, service, LIBRARY.format(**names), _STATE.format(**names)),
     }
+
+
+def _log_patterns(kind: str, service: Service) -> list[str]:
+    log_file = service.get("log_file", "")
+    return [log_file] if kind == "beat" else patterns_of(log_file, service["node"])
 
 
 def _claim(kind: str, service: Service) -> str:

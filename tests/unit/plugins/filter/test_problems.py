@@ -68,7 +68,7 @@ def test_packages_that_pip_would_not_take_are_refused(changes: dict[str, Any], e
 def test_everything_at_once_is_sound() -> None:
     live = environment(
         user="edc",
-        environment={"PORT": 8000, "EMPTY": "", "SECRET": 'a$b"c\nd'},
+        environment={"PORT": "8000", "EMPTY": "", "SECRET": 'a$b"c\nd'},
         workers=[
             {
                 "name": "w1",
@@ -178,6 +178,7 @@ def test_everything_at_once_is_sound() -> None:
         (environment(environment={"A": "\udcff"}), ["celery_live.environment.A", "UTF-8", "base64"]),
         (environment(environment={"A": "x" * 131070}), ["celery_live.environment.A is 131072 bytes long", "131071"]),
         (environment(environment={"DEBUG": True}), ["celery_live.environment.DEBUG", "in quotes"]),
+        (environment(environment={"PORT": 8000}), ["celery_live.environment.PORT", "in quotes"]),
         (environment(environment={"HOSTS": ["a"]}), ["celery_live.environment.HOSTS", "in quotes"]),
         (
             environment(environment={"CELERYD_OPTS": "-c 4"}),

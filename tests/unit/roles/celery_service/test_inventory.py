@@ -39,6 +39,30 @@ def test_environments_on_two_hosts_that_would_share_a_broker(tmp_path: Path, opt
     assert "0ther" not in output
 
 
+def test_a_value_whose_template_fails_is_named(tmp_path: Path) -> None:
+    """No facts are gathered, so a value that needs them has none; the others are checked all the same."""
+    uat = "celery_uat: {app: edc, directory: /srv, virtualenv: /srv, limits: {Nice: 99}, "
+    uat += "environment: {A: '{{ absent.a }}'}, "
+    uat += "workers: [{name: w1, concurrency: '{{ ansible_facts.processor_vcpus }}', queues: ['{{ absent }}']}]}\n"
+    status, output = check(tmp_path, uat)
+    assert status != 0
+    assert "celery_uat.environment.A has no value: 'absent' is undefined" in output
+    assert "celery_uat.workers[0].concurrency has no value: " in output
+    assert "celery_uat.workers[0].queues[0] has no value: 'absent' is undefined" in output
+    assert "celery_uat.limits.Nice is '99'" in output
+
+
+def test_an_environment_in_the_variables_of_a_play_is_refused(tmp_path: Path) -> None:
+    """Other hosts and playbooks would not see it, and the broker that it asks for would be ignored."""
+    (tmp_path / "hosts.ini").write_text("[live]\napp1 ansible_connection=local\n")
+    broker = "broker: {host: app1, kind: redis_socket}"
+    (tmp_path / "more.yml").write_text(f"celery_live: {{app: edc, directory: /srv, virtualenv: /srv, {broker}}}\n")
+    play = {"hosts": "all", "vars": {"celery_environments": ["live"]}, "tasks": [CHECK]}
+    done = run_play(tmp_path, {**play, "vars_files": ["more.yml"]}, "-i", "hosts.ini")
+    assert "celery_live is a variable of the play; write it into group_vars/live.yml" in done.stdout
+    assert run_play(tmp_path, play, "-i", "hosts.ini", "-e", "@more.yml").returncode == 0
+
+
 @pytest.mark.parametrize(
     "uat",
     [

@@ -1,0 +1,297 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What YAML made of a value, names that are others', and strings that a file cannot hold get a sentence."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.stalk.celery.plugins.filter.environments import environments
+from ansible_collections.stalk.celery.plugins.filter.problems import problems
+from ansible_collections.stalk.celery.plugins.filter.services import services
+from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._logs import overlap
+from ansible_collections.stalk.celery.tests.unit.rendering import rendered
+
+NAMES = ["live", "uat"]
+GROUPS = {"all": ["app1"], "live": ["app1"], "uat": ["app1"]}
+MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
+
+
+def problems_of(live: str | dict[str, Any], uat: dict[str, Any] | None = None) -> list[str]:
+    """The problems of live, further keys in YAML or as they are, and of uat."""
+    keys = yaml.safe_load(live) if isinstance(live, str) else live
+    variables = {"live": {**MINIMAL, **keys}, **({"uat": {**MINIMAL, **uat}} if uat is not None else {})}
+    return problems(NAMES, variables, GROUPS, "app1")
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("sandbox: {UMask: 0077}", "celery_live.sandbox.UMask is 63, not a string. Write it in quotes: '0077'."),
+        ("sandbox: {UMask: 0o27}", "celery_live.sandbox.UMask is '0o27'. Write an octal number in quotes as '0027'."),
+        (
+            "workers: [{name: w1, queues: [dk, no, se]}]",
+            "celery_live.workers[0].queues[1] is false, not a string. Write it in quotes: 'no'.",
+        ),
+        ("workers: [{name: on}]", "celery_live.workers[0].name is true, not a string. Write it in quotes: 'yes'."),
+        ("workers: [{name: 1_0}]", "celery_live.workers[0].name is 10, not a string. Write it in quotes: '10'."),
+        ("workers: [{name: 0x10}]", "celery_live.workers[0].name is 16, not a string. Write it in quotes: '16'."),
+        ("workers: [{name: 1:30}]", "celery_live.workers[0].name is 90, not a string. Write it in quotes: '90'."),
+        (
+            "workers: [{name: w1, queues: [2026-11-26]}]",
+            "celery_live.workers[0].queues[0] is 2026-11-26, a date, not a string. Write it in quotes: '2026-11-26'.",
+        ),
+        (
+            "workers: [{name: w1, queues: [~]}]",
+            "celery_live.workers[0].queues[0] is null, not a string. Write it in quotes: 'null', or remove it.",
+        ),
+        (
+            "workers: [{name: w1, options: [1e3]}]",
+            "celery_live.workers[0].options[0] has 1e3, which",
+        ),
+        ("app: 1.0e+3", "celery_live.app is 1000.0, not a string. Write it in quotes: '1000.0'."),
+        ("directory: .inf", "celery_live.directory is inf, not a string. Write it in quotes: 'inf'."),
+        ("app: .nan", "celery_live.app is nan, not a string."),
+        ("app: [edc]", "celery_live.app is a list, not a string. Write one value."),
+        ("app: {a: b}", "celery_live.app is a dict, not a string. Write one value."),
+        ("after: redis.service", "celery_live.after is not a list"),
+        ("limits: {MemoryMax: 1.5}", "celery_live.limits.MemoryMax is 1.5, not a string."),
+        ("limits: {CPUQuota: 200}", "celery_live.limits.CPUQuota is 200, not a string. Write it in quotes: '200'."),
+        ("limits: {Nice: yes}", "celery_live.limits.Nice is true, not a string."),
+        ("limits: {Nice: 20}", "celery_live.limits.Nice is '20'. Write a number from -20 to 19."),
+        ("limits: [Nice]", "celery_live.limits is not a dict of keys and values."),
+        ("sandbox: {ProtectProc: no}", "celery_live.sandbox.ProtectProc is false, not a string."),
+        ("stop_timeout: 1", "celery_live.stop_timeout is 1. A worker needs a few seconds to stop and would be killed"),
+        ("start_timeout: 0", "celery_live.start_timeout is 0. Write 1 or more."),
+        ("watchdog: -1", "celery_live.watchdog is -1. Write 0 or more."),
+        ("watchdog: 1.5", "celery_live.watchdog is 1.5, which is not a whole number."),
+        ("watchdog: true", "celery_live.watchdog is true, which is not a whole number."),
+        ("stop_timeout: 9999999999999999999999999", "celery_live.stop_timeout is too large. Write at most 2147483647."),
+        ("workers: [{name: w1, prefetch_multiplier: -1}]", "celery_live.workers[0].prefetch_multiplier is -1."),
+        ("workers: [{name: w1, max_tasks_per_child: 0}]", "celery_live.workers[0].max_tasks_per_child is 0."),
+        ("enabled: 1.0", "celery_live.enabled is 1.0, which is not true or false."),
+        ("enabled: 2", "celery_live.enabled is 2, which is not true or false."),
+        ("environment: {A: 0644}", "celery_live.environment.A is not a string. Write it in quotes"),
+        ("environment: {no: x}", "celery_live.environment has the key false, which is not a string."),
+        ("{1: x}", "celery_live has the key 1, which is not a string. Write it in quotes."),
+        ("{12:30:45: x}", "celery_live has the key 45045, which is not a string."),
+    ],
+)
+def test_what_yaml_made_of_a_value(keys: str, expected: str) -> None:
+    if "has 1e3" in expected:  # YAML 1.1 leaves this one a string
+        assert problems_of(keys) == []
+        return
+    (problem,) = problems_of(keys)
+    assert expected in problem
+
+
+@pytest.mark.parametrize("secret", [123456, datetime.date(2026, 1, 1), True, ["s3cret"]])
+def test_no_message_shows_a_secret_of_the_wrong_type(secret: Any) -> None:
+    (problem,) = problems_of({"flower": {"host": "app1", "basic_auth": [secret]}})
+    assert problem == "celery_live.flower.basic_auth[0] is not a string. Write it in quotes."
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("sandbox: {PrivateTmp: no}", "PrivateTmp=no"),
+        ('sandbox: {PrivateTmp: "no"}', "PrivateTmp=no"),
+        ("sandbox: {ProtectHome: true}", "ProtectHome=yes"),
+        ("sandbox: {UMask: '0077'}", "UMask=0077"),
+        ("sandbox: {ReadWritePaths: /srv/50%/a -/srv/b}", "ReadWritePaths=/srv/50%%/a -/srv/b"),
+        ("sandbox: {TemporaryFileSystem: '/dev/shm:size=10%,mode=1777'}", "TemporaryFileSystem=/dev/shm:size=10%%,"),
+        ("sandbox: {SystemCallFilter: '~@mount'}", "SystemCallFilter=~@mount"),
+        ("sandbox: {BindPaths: '/srv/a:/home/a:rbind'}", "BindPaths=/srv/a:/home/a:rbind"),
+        ("sandbox: {IPAddressDeny: any, IPAddressAllow: localhost 10.0.0.0/8 ::1}", "IPAddressAllow=localhost 10.0."),
+        ("sandbox: {RestrictNamespaces: user net}", "RestrictNamespaces=user net"),
+        ("limits: {TasksMax: 100}", "TasksMax=100"),
+        ("limits: {MemoryMax: 50%}", "MemoryMax=50%"),
+        ("limits: {LimitNOFILE: '1024:65536'}", "LimitNOFILE=1024:65536"),
+        ("limits: {CPUWeight: idle}", "CPUWeight=idle"),
+        ("directory: /srv/50%", "WorkingDirectory=/srv/50%%"),
+        ("workers: [{name: w1, unit: edc.service}]", "RuntimeDirectory=celery-live-w1"),
+        ("workers: [{name: w1, unit: edc.service}]", "SyslogIdentifier=edc"),
+        ('workers: [{name: w1, start_timeout: "100"}]', "TimeoutStartSec=100"),
+    ],
+)
+def test_a_value_that_systemd_takes_is_written(keys: str, line: str) -> None:
+    assert problems_of(keys) == []
+    (service,) = services(environments({"live": {**MINIMAL, **yaml.safe_load(keys)}}), "app1")
+    text = rendered(files_of([service])["files"][0])
+    assert f"\n{line}" in text
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"sandbox": {"UMask": "0027\rExecStartPre=+/bin/id"}}, ["sandbox.UMask has a carriage return"]),
+        ({"limits": {"Slice": "a.slice\\"}}, ["limits.Slice ends with a backslash"]),
+        ({"sandbox": {"SupplementaryGroups": 'x",\\'}}, ["sandbox.SupplementaryGroups ends with a backslash"]),
+        ({"sandbox": {"SupplementaryGroups": '", "--uid=root'}}, ["sandbox.SupplementaryGroups is"]),
+        ({"app": "edc\x85"}, ["app has the control character U+0085"]),
+        ({"app": "edc\ud800"}, ["app has the control character U+D800"]),
+        ({"migrate": "true\nfalse"}, ["migrate has a line break"]),
+        ({"migrate": "echo \u2028"}, ["migrate has the control character U+2028"]),
+        ({"packages": ["celery\0"]}, ["packages[0] has a NUL character"]),
+        ({"python": "-c"}, ["python is '-c'"]),
+        ({"app": "--config=x"}, ["app is '--config=x'"]),
+        ({"app": "x" * 5000}, ["app is 5000 bytes long"]),
+        ({"workers": [{"name": "w1", "node": "c {\n su root"}]}, ["workers[0].node has a line break"]),
+        ({"workers": [{"name": "w1", "node": "c{@%h"}]}, ["workers[0].node is 'c{@%h'"]),
+        ({"workers": [{"name": "w1", "node": "%x@%h"}]}, ["workers[0].node is '%x@%h'"]),
+        ({"workers": [{"name": "w1", "queues": ["a\x1b[2J"]}]}, ["workers[0].queues[0] has", "U+001B"]),
+        ({"workers": [{"name": "w1", "options": ["-EB"]}]}, ["workers[0].options has -B"]),
+        ({"workers": [{"name": "w1", "options": ["-c4"]}]}, ["workers[0].options has -c"]),
+        ({"workers": [{"name": "w1", "options": [""]}]}, ["workers[0].options[0] is empty"]),
+        ({"environment": {"A": "\uffff"}}, ["environment.A is not valid UTF-8"]),
+        ({"environment": {"A\nB": "x"}}, ["environment.'A\\nB' cannot be a variable"]),
+        ({"a\nb": "x"}, ["celery_live.'a\\nb' is not a known key"]),
+        ({"sandbox": {"UMask\n": "0027"}}, ["celery_live.sandbox.'UMask\\n' is not a known key"]),
+        ({"virtualenv": "/srv/a=b"}, ["virtualenv has =", "env(1)"]),
+        ({"directory": "/srv/edc/"}, ["directory is '/srv/edc/'", "/srv/edc."]),
+        ({"directory": "/srv/x/../edc"}, ["directory is '/srv/x/../edc'", "/srv/edc."]),
+        ({"home": "//srv"}, ["home is '//srv'", "/srv."]),
+        ({"directory": "/srv/{a}"}, ["directory is '/srv/{a}'", "letters, digits"]),
+        ({"directory": "/srv/" + "x" * 256}, ["directory has a name of more than 255 bytes"]),
+        ({"after": ["x.conf"]}, ["after has 'x.conf'"]),
+        ({"beat": {"host": "app1", "scheduler": "x y"}}, ["beat.scheduler is 'x y'"]),
+        ({"broker": {"host": "app1", "address": "a/b"}}, ["broker.address is 'a/b'"]),
+        ({"flower": {"host": "app1", "address": "a b"}}, ["flower.address is 'a b'"]),
+    ],
+)
+def test_a_string_that_would_be_something_else(keys: dict[str, Any], expected: list[str]) -> None:
+    (problem,) = problems_of(keys)
+    assert "\n" not in problem
+    for part in expected:
+        assert part in problem
+
+
+def service_file(**keys: Any) -> list[str]:
+    """The problems of a worker with these keys."""
+    return problems_of({"workers": [{"name": "w1", **keys}]})
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["systemd-logind.service", "stalk.celery.service", "stalk-try-x.service", "redis-celery-live.service",
+     "rabbitmq-server.service", "celery-uat-w1.service", "celery-uat-any.thing.service"],
+)
+def test_a_unit_that_is_not_ours_to_take(unit: str) -> None:
+    (problem,) = service_file(unit=unit)
+    assert f"celery_live.workers w1.unit is {unit}" in problem
+    assert "Write another name, as celery-live-w1.service" in problem
+
+
+@pytest.mark.parametrize("unit", ["-x.service", ".x.service", "x@y.service", "x\\x2d.service"])
+def test_a_unit_that_systemctl_would_take_for_something_else(unit: str) -> None:
+    (problem,) = service_file(unit=unit)
+    assert f"celery_live.workers[0].unit is {unit!r}, which cannot be a unit name" in problem
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/cron.d/uatb", "/etc/cron.d/x.env", "/etc/sudoers.d/x", "/etc/systemd/system/x.service", "/etc/profile",
+     "/etc/systemd/x.env", "/etc/logrotate.d/x.env", "/etc/nginx/conf.d/x.env", "/etc/default/docker", "/srv/app/.env",
+     "/etc/celery-broker/passwords.env", "/etc/apt/apt.conf.d/celery", "/home/live/conf/w1.conf", "/etc/pam.d/celery",
+     "/etc/sysconfig/sshd", "/etc/skel/x.env", "/run/x.env", "/etc/ssh/sshd_config.d/celery.env"],
+)
+def test_an_env_file_where_others_read(path: str) -> None:
+    (problem,) = service_file(env_file=path)
+    assert f"celery_live.workers[0].env_file is {path}" in problem
+    assert "Write" in problem or "Let" in problem
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/conf.d/celery", "/etc/default/celeryd", "/etc/sysconfig/celery-live", "/etc/myapp/myapp.env", "/etc/edc.env",
+     "/etc/celery/w1.conf", "/etc/default/edc.env"],
+)
+def test_an_env_file_that_only_its_service_reads(path: str) -> None:
+    assert service_file(env_file=path) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/var/log/%n.log", "/tmp/w1.log", "/var/tmp/a/w1.log", "/run/x/w1.log", "/etc/celery/w1.log", "/srv/w1.log",
+     "/opt/w1.log", "/home/w1.log", "/w1.log", "/usr/lib/x/w1.log", "/var/log/journal/w1.log", "/root/w1.log"],
+)
+def test_a_log_file_in_a_directory_of_the_system(path: str) -> None:
+    (problem,) = service_file(log_file=path)
+    assert "celery_live.workers[0].log_file is in " in problem
+    assert "Write /var/log/celery-live/%n.log" in problem
+
+
+@pytest.mark.parametrize("path", ["/var/log/a/%x.log", "/var/log/a/w1.log%", "/var/log/a/%n%h", "/var/log/%n/a.log"])
+def test_a_log_file_with_a_wrong_placeholder(path: str) -> None:
+    (problem,) = service_file(log_file=path)
+    assert problem.startswith("celery_live.workers[0].log_file ")
+
+
+def test_one_log_file_for_two_workers() -> None:
+    """Logrotate would refuse the second file, and fail every night."""
+    (problem,) = problems_of(
+        {"log_file": "/var/log/celery-live/celery.log", "workers": [{"name": "w1"}, {"name": "mail"}]}
+    )
+    assert "celery_live.workers mail and celery_live.workers w1 have the same log_file" in problem
+    assert "Write %n" in problem
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("/d/w1.log", "/d/w1.log", True),
+        ("/d/w1.log", "/d/w2.log", False),
+        ("/d/w1.log", "/e/w1.log", False),
+        ("/d/w1-[0-9]*.log", "/d/w1-2.log", True),
+        ("/d/w1-[0-9]*.log", "/d/w1-x.log", False),
+        ("/d/w*.log", "/d/*1.log", True),
+        ("/d/a*b.log", "/d/a[0-9]*c.log", False),
+        ("/d/w1.log", "/d/w1.log.1", True),
+        ("/d/w1.log", "/d/w1.log", True),
+    ],
+)
+def test_patterns_that_find_the_same_file(one: str, other: str, expected: bool) -> None:
+    assert (overlap(one, other), overlap(other, one)) == (expected, expected)
+
+
+def test_two_environments_with_one_log_directory() -> None:
+    """A directory has one owner; the other environment could not write its log any more."""
+    (problem,) = problems_of({"log_file": "/var/log/celery/live-%n.log"}, {"log_file": "/var/log/celery/uat-%n.log"})
+    assert problem.startswith("celery_uat.workers w1 and celery_live.workers w1 have their log_file in one directory")
+    assert "/var/log/celery-uat" in problem
+    (problem,) = problems_of({}, {"log_file": "/var/log/celery-live/uat.log"}) or ["none"]
+    assert problem == "none"  # nothing of live is there
+    assert problems_of({"log_file": "/var/log/celery-live/%n.log"}, {"log_file": "/var/log/celery-live/x/uat.log"})
+
+
+def test_the_log_file_of_beat_has_its_name_and_logrotate_finds_it() -> None:
+    keys = {"log_file": "/var/log/celery-live/%n%I.log", "beat": {"host": "app1"}}
+    assert problems_of(keys) == []
+    _worker, beat = services(environments({"live": {**MINIMAL, **keys}}), "app1")
+    assert beat["variables"]["CELERYBEAT_LOG_FILE"] == "/var/log/celery-live/beat.log"
+    assert beat["log_patterns"] == ["/var/log/celery-live/beat.log"]
+    (problem,) = problems_of({**keys, "log_file": "/var/log/celery-live/%n-%h.log"})
+    assert "celery_live.log_file has %h, but beat is no node" in problem
+
+
+def test_a_worker_of_the_name_of_beat_has_no_directory_of_its_own() -> None:
+    workers = [{"name": "beat", "unit": "other.service", "env_file": "/etc/conf.d/other.conf", "node": "b@%h"}]
+    (problem,) = problems_of({"workers": workers, "beat": {"host": "app1"}})
+    assert "have the same name on this host: beat" in problem
+
+
+def test_a_variable_of_the_play_is_not_seen_by_others() -> None:
+    (problem,) = problems(NAMES, {"live": MINIMAL}, GROUPS, "app1", "", {"app1": {"celery_uat": {}}})
+    assert "celery_live is a variable of the play; write it into group_vars/live.yml" in problem
+    assert problems(NAMES, {"live": MINIMAL}, GROUPS, "app1", "", {"app1": {"celery_live": MINIMAL}}) == []
+
+
+@pytest.mark.parametrize("names", ["live", {"live": 1}, 3])
+def test_names_that_are_no_list(names: Any) -> None:
+    (problem,) = problems(names, {}, GROUPS, "app1")
+    assert problem.startswith("celery_environments is not a list")
