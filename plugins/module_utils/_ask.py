@@ -36,7 +36,7 @@ from typing import Any, Dict, Iterable, Mapping, Sequence
 Answer = Dict[str, Any]
 
 CANARY = "celery.accumulate"
-IMPORT = 120  # seconds that importing an application may take, as long as in a trial
+IMPORT = 120  # seconds that importing an application may take at least, as in a trial
 _REPLY = "stalk.celery.reply"
 _ASKED_NAMES = 200  # tasks of an application about which its router is asked, at most
 _GRACE = 1  # seconds
@@ -54,9 +54,9 @@ class RefusalError(Exception):
 class Clock:
     """The time that the import has, then that of the request, and what takes it. What hangs is interrupted."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         signal.signal(signal.SIGALRM, self._ring)
-        self.start("importing the application", IMPORT)
+        self.start("importing the application", seconds)
 
     def start(self, doing: str, seconds: float) -> None:
         """Begin with something else, which has so many C(seconds)."""
@@ -480,7 +480,7 @@ def answer(request: Answer, clock: Clock) -> Answer:
 
 def attempt(request: Answer) -> Answer:
     """The answer to C(request), or the C(error) that stood in its way."""
-    clock = Clock()
+    clock = Clock(request.get("import_timeout", IMPORT))
     try:
         return answer(request, clock)
     except Late:

@@ -7,13 +7,19 @@
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _answers, _ask, _bounded, _strangers
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils import (
+    _answers,
+    _ask,
+    _bounded,
+    _interpreter,
+    _strangers,
+    _time_span,
+)
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import assignments, without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 
@@ -21,10 +27,12 @@ Request = Dict[str, Any]
 Answer = Dict[str, Any]
 
 _LOADER = (
-    "import json, sys; document = json.load(sys.stdin); names = {'__name__': 'stalk_celery_ask'}; "
+    "import json, os, sys; document = json.load(sys.stdin); names = {'__name__': 'stalk_celery_ask'}; "
+    "os.environ.update({**document['environ'], **os.environ}); "
     "exec(compile(document['program'], 'stalk.celery', 'exec'), names); names['main'](document['request'])"
 )
 _OWN_VARIABLES = ("CELERYD_", "CELERYBEAT_", "FLOWER_")
+_OF_THE_INTERPRETER = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH")
 _START = 20  # seconds that systemd, the interpreter and the end of the program may take beside the request itself
 
 
@@ -52,6 +60,7 @@ class Context:
             f"--working-directory={service.directory}",
             *([f"--property=SupplementaryGroups={groups}"] if groups else []),
             *(f"--property=EnvironmentFile={path}" for path in service.env_files),
+            *(f"--setenv={name}={value}" for name, value in self.environ.items() if name in _OF_THE_INTERPRETER),
             "--property=Environment=PYTHONDONTWRITEBYTECODE=1",
             "--property=TimeoutStopSec=5",
         ]
@@ -59,7 +68,17 @@ class Context:
     @property
     def python(self) -> str:
         """The interpreter of the services."""
-        return os.path.join(self.service.virtualenv, "bin/python")
+        return _interpreter.interpreter(self.service.virtualenv)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What units and drop-ins set themselves, which environment files overrule; none of it is an argument."""
+        return assignments(self.service.unit["Environment"])
+
+    @property
+    def import_timeout(self) -> float:
+        """Seconds that importing the application may take."""
+        return max(_time_span.of_import(service.unit["TimeoutStartUSec"], _ask.IMPORT) for service in self.services)
 
 
 def contexts(services: Sequence[Owned]) -> list[Context]:
@@ -102,8 +121,9 @@ def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -
 
 
 def _run(systemd: Systemd, context: Context, request: Request, program: str) -> Answer:
-    seconds = _ask.IMPORT + request["timeout"] + _START
-    document = json.dumps({"program": program, "request": request})
+    request = {**request, "import_timeout": context.import_timeout}
+    seconds = context.import_timeout + request["timeout"] + _START
+    document = json.dumps({"program": program, "request": request, "environ": context.environ})
     try:
         # No argument is a secret.
         said = systemd.run(seconds, context.options, [context.python, "-c", _LOADER], document)

@@ -57,8 +57,10 @@ def _files(directory: str) -> list[str]:
 
 
 def _read(path: str) -> str:
-    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
-        return file.read(_LONGEST)
+    with contextlib.suppress(OSError):
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read(_LONGEST)
     return ""
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from typing import Iterable
 
+from ansible_collections.stalk.celery.plugins.module_utils import _paths
+
 _HEAD = 4096  # bytes
-_PLAIN = re.compile(rb"#![ \t]*(/[^\s\x00-\x1f\x7f]+)[^\n]*\n?")
+_PLAIN = re.compile(rb"#![ \t]*(/[^\s\x00-\x1f\x7f]+)(?=\s|$)")
 _THROUGH_SHELL = re.compile(rb"#![ \t]*/bin/sh\s*\n'''exec' \"?(/[^\"'$`\x00-\x1f\x7f]+?)\"? \"\$0\" \"\$@\"")
 _SHELLS = ("bash", "dash", "env", "ksh", "sh", "zsh")
 
@@ -35,10 +36,10 @@ def celery(virtualenv: str) -> str:
 def written(virtualenv: str) -> str:
     """The interpreter that celery of C(virtualenv) names, empty if it is none or cannot be read."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(celery(virtualenv), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return first_line(file.read(_HEAD))
+        real = os.path.realpath(celery(virtualenv))
+        if os.path.isfile(real):
+            with _paths.parent(real) as (place, name):
+                return first_line(place.head(name, _HEAD))
     return ""
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils import _disk, _systemctl
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import entries
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import assignments, entries
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
@@ -21,6 +21,7 @@ KINDS = ("worker", "beat", "flower")
 PROPERTIES = (
     *_systemctl.PROPERTIES,
     "ActiveExitTimestampMonotonic",
+    "Environment",
     "EnvironmentFiles",
     "Group",
     "InactiveEnterTimestampMonotonic",
@@ -28,6 +29,7 @@ PROPERTIES = (
     "MemoryCurrent",
     "StatusText",
     "SupplementaryGroups",
+    "TimeoutStartUSec",
     "User",
     "WatchdogTimestampMonotonic",
     "WorkingDirectory",
@@ -140,10 +142,11 @@ def env_files(unit: Unit) -> tuple[str, ...]:
 
 
 def variables(unit: Unit) -> dict[str, str]:
-    """What the environment files of C(unit) set, as far as they exist."""
+    """What C(unit), its drop-ins and its environment files set, as far as they exist."""
     found = _disk.look_at(env_files(unit))
     texts = (file.content.decode("utf-8", "replace") for file in found.values())
-    return {name: value for text in texts for name, value in parsed(text).items()}
+    read = {name: value for text in texts for name, value in parsed(text).items()}
+    return {**assignments(unit["Environment"]), **read}
 
 
 def parsed(text: str) -> dict[str, str]:

@@ -18,7 +18,14 @@ _UNITS = {
     "d": 86400, "day": 86400, "days": 86400,
     "w": 604800, "week": 604800, "weeks": 604800,
 }  # fmt: skip
+_LONGEST_IMPORT = 3600.0
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zµ]*)")
+
+
+def of_import(start_timeout: str, least: float) -> float:
+    """Seconds that importing an application may take which has C(start_timeout) to start, C(least) in any case."""
+    span = seconds(start_timeout)
+    return least if span is None else max(least, min(span or math.inf, _LONGEST_IMPORT))
 
 
 def seconds(text: str) -> float | None:

@@ -54,7 +54,7 @@ _MADE = {
     "LogsDirectory": "/var/log",
     "CacheDirectory": "/var/cache",
 }
-_SHORTEST_START, _LONGEST_START = 120, 3600  # seconds
+_SHORTEST_START = 120  # seconds
 _STOP_TIMEOUT = "STALK_CELERY_STOP_TIMEOUT"
 GUARD = "--port=only-a-trial"  # as in celery_trial: nothing that runs without it takes this
 _KNOWN_TO_LATER_SYSTEMD = ("PrivateIPC",)
@@ -155,9 +155,8 @@ class Trial:
     @property
     def start_timeout(self) -> float:
         """Seconds that the trial may take: as long as the service, and two minutes at least."""
-        spans = [_time_span.seconds(value) for key, value in self.settings if key in ("TimeoutStartSec", "TimeoutSec")]
-        wanted = next((span or math.inf for span in reversed(spans) if span is not None), 0)
-        return min(max(_SHORTEST_START, wanted), _LONGEST_START)
+        spans = [value for key, value in self.settings if key in ("TimeoutStartSec", "TimeoutSec")]
+        return _time_span.of_import((spans or [""])[-1], _SHORTEST_START)
 
     @property
     def stop_timeout(self) -> float | None:

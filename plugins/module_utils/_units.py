@@ -9,20 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Collection, Iterable, Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _strangers
+from ansible_collections.stalk.celery.plugins.module_utils import _exit_codes, _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 
 _UP = ("active", "reloading", "refreshing")
 _DOWN = ("inactive", "failed")
 _ENABLED = ("enabled", "enabled-runtime")
 
-_EXIT_HINTS = {
-    "200": "Its working directory does not exist, or its user may not enter it: check the environment's 'directory'.",
-    "203": "systemd could not execute it: check the environment's 'virtualenv', and whether its 'sandbox' hides that.",
-    "217": "Its user does not exist: check the environment's 'user'.",
-    "216": "Its group does not exist: check the environment's 'group'.",
-    "226": "Its sandbox could not be set up: check that the paths it names exist.",
-}
 _RESULT_HINTS = {
     "timeout": "It did not report that it is ready in time: check that the broker can be reached from this host.",
     "watchdog": "It hung, and the watchdog ended it; the traceback of the hang is in the journal.",
@@ -214,7 +207,7 @@ def explain(unit: Unit, journal: str, in_time: bool) -> str:
     """
     hint = _RESULT_HINTS.get(unit["Result"])
     if unit["ExecMainCode"] == "1":
-        hint = hint or _EXIT_HINTS.get(unit["ExecMainStatus"])
+        hint = hint or _exit_codes.hint(unit["ExecMainStatus"])
     if not in_time:
         hint = hint or "The time that 'timeout' gives was over; run this again to wait on."
     lines = _strangers.quoted(_strangers.lines(without_secrets(journal, {}))) or " none"

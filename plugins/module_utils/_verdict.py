@@ -27,7 +27,8 @@ _BLIND = re.compile("No such option:? '?{}\\b|{}".format(*GUARD.split("=")))
 _NOT_EXECUTED = ("126", "127")  # of env(1)
 _ENV = re.compile(r"(?m)^(?:/usr/bin/)?env: (?P<said>.*)$")
 _NOISE = re.compile(
-    r"Starting |Started |Stopped |Finished |Failed to start |Referenced but unset |.*: Deactivated|.*: Consumed"
+    r"Starting |Started |Stopped |Finished |Failed to start |.*: (Referenced but unset |Deactivated|Consumed|"
+    r"Failed at step |Main process exited|Failed with result)"
 )
 _READ_ONLY = re.compile(r"\[Errno 30\][^\n]*?: '(?P<path>/[^'\n]*)'")
 _VARYING = re.compile(r"0x[0-9a-f]+|\d+")
@@ -102,8 +103,8 @@ def _of_systemd(trial: Trial, outcome: Outcome) -> str:
 def _reasons(trial: Trial, journal: str) -> list[str]:
     """The lines of systemd's own about C(trial) that say why, each once."""
     lines = without_secrets(journal, trial.variables).replace(trial.name, trial.service.unit).splitlines()
-    told = [_strangers.text(line.strip()) for line in lines if line.strip() and not _NOISE.match(line)]
-    return list(dict.fromkeys(told))[:_JOURNAL_LINES]
+    told = [line.strip().replace("/run/systemd/unit-root", "") for line in lines if not _NOISE.match(line)]
+    return [_strangers.text(line) for line in dict.fromkeys(told) if line][:_JOURNAL_LINES]
 
 
 def _hidden(service: Service, hidden: Mapping[str, str]) -> str:

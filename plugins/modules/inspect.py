@@ -33,8 +33,8 @@ options:
     default: false
   timeout:
     description:
-      - Seconds that connecting to the broker and all answers may take. Importing an application has two minutes of its
-        own.
+      - Seconds that connecting to the broker and all answers may take.
+        Importing an application has start_timeout of its service for it, or two minutes if that is longer.
     type: int
     default: 15
 seealso:

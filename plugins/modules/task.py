@@ -54,7 +54,8 @@ options:
     type: str
   timeout:
     description:
-      - Seconds that sending the task and running it may take. Importing the application has two minutes of its own.
+      - Seconds that sending the task and running it may take.
+        Importing the application has start_timeout of its service for it, or two minutes if that is longer.
     type: int
     default: 60
   _arguments:

@@ -92,7 +92,8 @@ options:
   timeout:
     description:
       - Seconds that connecting to a broker, all answers and all tasks may take. Different applications are asked at the
-        same time. Importing an application has two minutes of its own.
+        same time. Importing an application has start_timeout of its service
+        for it, or two minutes if that is longer.
     type: int
     default: 30
 seealso:

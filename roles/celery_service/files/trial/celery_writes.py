@@ -101,11 +101,11 @@ def of_django(_app: Any) -> Iterator[Setting]:
     if not default_storage(django).startswith("storages."):
         yield Setting("MEDIA_ROOT", django.MEDIA_ROOT or None)
     yield Setting("FILE_UPLOAD_TEMP_DIR", django.FILE_UPLOAD_TEMP_DIR)
-    for name, database in django.DATABASES.items():
+    for name, database in islice(django.DATABASES.items(), MOST):
         place = str(database.get("NAME") or "")
         if any(kind in str(database.get("ENGINE")) for kind in _SQLITE) and not place.startswith((":memory:", "file:")):
             yield Setting(f"DATABASES: {name}", os.path.dirname(os.path.abspath(place)) if place else None)
-    for name, cache in django.CACHES.items():
+    for name, cache in islice(django.CACHES.items(), MOST):
         if "filebased" in str(cache.get("BACKEND")):
             yield Setting(f"CACHES: {name}", cache.get("LOCATION"))
 
@@ -120,7 +120,7 @@ def default_storage(django: Any) -> str:
 def of_logging(_app: Any) -> Iterator[Setting]:
     """Yield the files of the log handlers that there are, each once."""
     loggers = [logging.root, *islice(list(logging.root.manager.loggerDict.values()), 10_000)]
-    handlers = [handler for logger in loggers for handler in getattr(logger, "handlers", [])]
+    handlers = [handler for logger in loggers for handler in islice(getattr(logger, "handlers", []), MOST)]
     files = {getattr(handler, "baseFilename", None): type(handler).__name__ for handler in handlers}
     for path, kind in files.items():
         yield Setting(f"log handler {kind}", path, is_file=True)

@@ -110,6 +110,25 @@ def test_everything_at_once_is_sound() -> None:
             environment(beat={"host": "app1", "shceduler": "x"}),
             ["celery_live.beat.shceduler", "did you mean scheduler?"],
         ),
+        *(
+            (environment(write_paths=[path]), [f"celery_live.write_paths[0] is {path!r}", said])
+            for path, said in (
+                ("media", "not an absolute path"),
+                ("/srv/me dia", "white space"),
+                ("/srv/media/", "Write /srv/media"),
+                ("//srv/media", "Write /srv/media"),
+                ("/srv/../etc", "Write /etc"),
+                ("/", "not for tasks to write"),
+                ("/home", "not for tasks to write"),
+                ("/var/lib", "not for tasks to write"),
+                ("/etc", "not for tasks to write"),
+                ("/etc/cron.d", "not for tasks to write"),
+                ("/usr/lib/python3", "not for tasks to write"),
+                ("/root/media", "not for tasks to write"),
+            )
+        ),
+        (worker(write_paths=["/etc"]), ["celery_live.workers[0].write_paths[0] is '/etc'"]),
+        (worker(write_paths="/srv/media"), ["celery_live.workers[0].write_paths is not a list"]),
         (environment(sandbox={"ProtectHme": "no"}), ["celery_live.sandbox.ProtectHme", "did you mean ProtectHome?"]),
         (
             {"directory": "/srv/edc", "virtualenv": "/srv/venv"},

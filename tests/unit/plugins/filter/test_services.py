@@ -261,3 +261,26 @@ def test_summaries_have_no_variables() -> None:
     assert (first["queues"], first["pool"]) == ([], "")
     assert (beat["kind"], beat["node"], beat["queues"]) == ("beat", "", [])
     assert "hunter2" not in str([first, video, beat])
+
+
+def test_directories_to_write_to_are_opened_wherever_they_are() -> None:
+    """Below what a service sees they are opened, where systemd follows no link out of it; what is hidden is bound."""
+    paths = ["/srv/media", "/home/live/media", "/home/deploy/media", "/homes/live"]
+    (service,) = services_on(write_paths=paths, user="live")
+    assert service["opened_paths"] == ["/srv/media", "/home/live/media", "/homes/live"]
+    assert service["bound_paths"] == ["/home/deploy/media"]
+    (service,) = services_on(write_paths=paths, sandbox={"ProtectHome": "read-only"})
+    assert (service["opened_paths"], service["bound_paths"]) == (paths, [])
+
+
+def test_a_home_to_write_to_is_bound_once() -> None:
+    (service,) = services_on(write_paths=["/home/live"], user="live")
+    assert (service["bound_paths"], service["visible_paths"]) == (["/home/live"], [])
+
+
+def test_directories_of_a_worker_are_added_to_those_of_its_environment() -> None:
+    first, second = services_on(
+        write_paths=["/srv/all"], workers=[{"name": "w1", "write_paths": ["/srv/50%", "/srv/all"]}, {"name": "w2"}]
+    )
+    assert first["opened_paths"] == ["/srv/all", "/srv/50%"]
+    assert second["opened_paths"] == ["/srv/all"]
