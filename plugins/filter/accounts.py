@@ -10,31 +10,37 @@ short_description: The users, groups and homes of environments
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Returns what M(stalk.celery.files) takes, one file for C(systemd-sysusers) (see C(man 5 sysusers.d)) and the
-    home directory of each environment.
+  - Returns what M(stalk.celery.files) takes, a file for C(systemd-sysusers) (see C(man 5 sysusers.d)) for each
+    environment whose user or group the collection makes, and the homes that it has to make.
 options:
   _input:
     description: The environments, as P(stalk.celery.environments#filter) returns them.
     type: list
     elements: dict
     required: true
+  found:
+    description: Name of each environment and its account on the host, as M(stalk.celery.accounts) returns them. By
+      default all accounts are to be made.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
 ---
-accounts: "{{ celery_service_environments | stalk.celery.accounts }}"
+accounts: "{{ celery_service_environments | stalk.celery.accounts(found.accounts) }}"
 """
 
 RETURN = r"""
 _value:
-  description: The RV(ignore:files) and the RV(ignore:directories).
+  description: The RV(ignore:files), the paths of those of them with a user or a group that does not exist yet as
+    RV(ignore:missing), and the RV(ignore:directories).
   type: dict
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._files import accounts_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._account_files import accounts_of
 
 
 class FilterModule:

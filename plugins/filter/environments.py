@@ -32,6 +32,11 @@ options:
     description: Name of each of these environments and its password, as M(stalk.celery.passwords) returns them.
     type: dict
     default: {}
+  accounts:
+    description: Name of each of these environments and its account on the host, as M(stalk.celery.accounts) returns
+      them.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -63,9 +68,11 @@ def environments(
     limit: str = "",
     host: str = "",
     passwords: Mapping[str, str] = MappingProxyType({}),
+    accounts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Return the environments of the run, complete with their names, their defaults and the way to their brokers."""
-    found = [complete_environment(name, variables[name]) for name in environments_of_run(variables, limit)]
+    run = environments_of_run(variables, limit)
+    found = [complete_environment(name, variables[name], accounts.get(name, {})) for name in run]
     return [with_broker(environment, host, passwords.get(environment["name"], "")) for environment in found]
 
 

@@ -10,7 +10,6 @@ A tree that never answers, as a file system in user space can do, holds up nobod
 from __future__ import annotations
 
 import contextlib
-import grp
 import json
 import os
 import pwd
@@ -19,6 +18,8 @@ import signal
 import time
 from dataclasses import dataclass
 from typing import Any, Callable, Hashable, Mapping, Sequence, TypeVar
+
+from ansible_collections.stalk.celery.plugins.module_utils._nss import gid_of
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -53,7 +54,7 @@ class Account:
 
 def _gid(name: str) -> int | None:
     with contextlib.suppress(KeyError):
-        return grp.getgrnam(name).gr_gid
+        return gid_of(name)
     return None
 
 

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import contextlib
-import grp
 import os
 import pwd
 from typing import Callable, Iterable, Iterator
 
+from ansible_collections.stalk.celery.plugins.module_utils._nss import gid_of
 from ansible_collections.stalk.celery.plugins.module_utils._writes import Place
 
 _NOBODY = 65534
@@ -53,5 +53,5 @@ def _acting_as(user: str, group: str, further: Iterable[str]) -> Iterator[None]:
 
 def _gid(group: str, default: int) -> int:
     with contextlib.suppress(KeyError):
-        return grp.getgrnam(group).gr_gid
+        return gid_of(group)
     return default

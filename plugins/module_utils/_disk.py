@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import grp
 import os
 import pwd
 import stat
@@ -17,6 +16,7 @@ from typing import Callable, Container, Iterable, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _paths
+from ansible_collections.stalk.celery.plugins.module_utils._accounts import written
 from ansible_collections.stalk.celery.plugins.module_utils._files import (
     Attributes,
     Directory,
@@ -27,6 +27,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._files import (
     is_stray,
     marker,
 )
+from ansible_collections.stalk.celery.plugins.module_utils._nss import Nss, gid_of
 from ansible_collections.stalk.celery.plugins.module_utils._paths import Label, Place
 
 STAMPS = "/run/stalk.celery"
@@ -69,8 +70,8 @@ def look_at(paths: Iterable[str]) -> dict[str, Found]:
 
 def attributes(status: os.stat_result) -> Attributes:
     """Owner, group and mode, by name where the ids have names."""
-    owner, group = _paths.names_of(status.st_uid, status.st_gid)
-    return Attributes(owner, group, stat.S_IMODE(status.st_mode))
+    owner, _group = _paths.names_of(status.st_uid, status.st_gid)
+    return Attributes(owner, written(Nss().group_of(status.st_gid)), stat.S_IMODE(status.st_mode))
 
 
 def exposed(paths: Iterable[str]) -> dict[str, str]:
@@ -94,7 +95,7 @@ def unknown_accounts(wanted: Iterable[Wanted]) -> list[str]:
         f"{kind} {name!r} of {', '.join(paths)} does not exist on this host."
         for kind, lookup, names in (
             ("user", pwd.getpwnam, [(item.attributes.owner, item.path) for item in items]),
-            ("group", grp.getgrnam, [(item.attributes.group, item.path) for item in items]),
+            ("group", gid_of, [(item.attributes.group, item.path) for item in items]),
         )
         for name in sorted({name for name, _path in names})
         if not is_known(lookup, name)
@@ -156,7 +157,7 @@ def adjust(file: File) -> None:
 
 
 def _ids(wanted: Attributes) -> tuple[int, int]:
-    return pwd.getpwnam(wanted.owner).pw_uid, grp.getgrnam(wanted.group).gr_gid
+    return pwd.getpwnam(wanted.owner).pw_uid, gid_of(wanted.group)
 
 
 def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None:

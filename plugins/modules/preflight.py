@@ -174,7 +174,6 @@ tried:
 """
 
 import contextlib
-import grp
 import json
 import os
 import pwd
@@ -195,6 +194,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import (
     _verdict,
     _writes,
 )
+from ansible_collections.stalk.celery.plugins.module_utils._nss import gid_of
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial, unit_text
@@ -330,7 +330,7 @@ def warnings(trial: Trial, outcome: _verdict.Outcome) -> list[str]:
 
 def accounts(service: Service) -> tuple[str, ...]:
     """Those of C(User) and C(Group) of C(service) that exist."""
-    wanted = (("User", pwd.getpwnam, service.user), ("Group", grp.getgrnam, service.group))
+    wanted = (("User", pwd.getpwnam, service.user), ("Group", gid_of, service.group))
     return tuple(key for key, lookup, name in wanted if _disk.is_known(lookup, name))
 
 

@@ -11,6 +11,7 @@ from itertools import combinations, product
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._brokers import brokers_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_accounts import shared_accounts
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_flower import GUARD, guarded
 from ansible_collections.stalk.celery.plugins.plugin_utils._logs import overlap
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service, services_of
@@ -22,7 +23,7 @@ def collisions(environments: Sequence[Mapping[str, Any]], run: Container[str], h
     :param environments: the complete environments of the host.
     :param run: the environments that this run converges; collisions among the others are not reported.
     """
-    yield from _users(environments, run)
+    yield from shared_accounts(environments, run)
     services = [service for environment in environments for service in services_of(environment, host=host)]
     if len(environments) > 1:
         yield from _open_flowers([service for service in services if service["environment"] in run])
@@ -34,17 +35,6 @@ def collisions(environments: Sequence[Mapping[str, Any]], run: Container[str], h
             if other is not service and (service["environment"] in run or other["environment"] in run):
                 both = f"{path_of(service)} and {path_of(other)}"
                 yield f"{both} have the same {key} on this host: {service[key]}. Set {key} in one of them."
-
-
-def _users(environments: Sequence[Mapping[str, Any]], run: Container[str]) -> Iterator[str]:
-    for environment in environments:
-        user = environment["user"]
-        others = [other["name"] for other in environments if other is not environment and other["user"] == user]
-        if others and environment["name"] in run and not environment["shared_user"]:
-            yield (
-                f"celery_{environment['name']}.user is {user}, as for {', '.join(others)} on this host: they could "
-                "read and stop each other. Give each its own user, or write shared_user: true in each."
-            )
 
 
 def _open_flowers(services: Sequence[Service]) -> Iterator[str]:

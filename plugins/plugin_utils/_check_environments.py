@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._check_accounts import problems_of_names
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_brokers import shared_brokers
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_collisions import collisions, path_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._check_keys import problems_of_keys
@@ -21,7 +21,6 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._environments import 
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import services_of
 
-_USER_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}")  # useradd(8)
 _AT_LEAST = "with at least: app, directory, virtualenv."
 
 
@@ -90,17 +89,10 @@ def _problems_of_one(name: str, value: Any, members: Sequence[str]) -> Iterator[
 
 def _problems_of_sound(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:
     """Check an environment whose keys and types are right."""
-    for key in ("user", "group"):
-        name = environment[key]
-        if not _USER_NAME.fullmatch(name):
-            yield (
-                f"{path}.{key} is {name!r}, which cannot be a {key} name. "
-                "Write a lower-case letter or _, then up to 30 of a-z, 0-9, _ and -."
-            )
-            return
-    if environment["user"] == "root":
-        own = environment["name"]
-        yield f"{path}.user is root. Services run as a user of their own: leave the key out to get the user {own}."
+    names = list(problems_of_names(path, environment))
+    if names:
+        yield from names
+        return
     yield from problems_of_keys(path, environment)
     yield from problems_of_packages(path, environment)
     yield from _log_files(path, environment)

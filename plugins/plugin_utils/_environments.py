@@ -9,6 +9,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ansible.inventory.manager import split_host_pattern
@@ -43,10 +44,14 @@ def _patterns(limit: str) -> Iterator[str]:
             yield from (fnmatch.translate(_SUBSCRIPT.sub("", name)) for name in names)
 
 
-def complete_environment(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+def complete_environment(
+    name: str, value: Mapping[str, Any], account: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return an environment with its name and the defaults of its own keys; those of its services are left to these.
 
     :param value: its celery_<name> variable, checked.
+    :param account: what the module accounts says of it on the host, empty where nobody has asked: then group and home
+        are those of a user that does not exist yet.
     """
     spec = environment_spec()
     own = {key: spec[key] for key in spec.keys() - spec["workers"]["options"].keys() - {*KINDS.values()}}
@@ -60,5 +65,6 @@ def complete_environment(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
         "home": f"/home/{user}",
         **given,
         **defaults,
+        **{key: account[key] for key in ("group", "home") if key in account},
         "name": name,
     }

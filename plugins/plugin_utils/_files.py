@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,27 +41,6 @@ def files_of(services: Sequence[Service], kinds: Container[str] = tuple(KINDS)) 
         "files": [entry for service in wanted for entry in _of_service(service)] + of_environments,
         "directories": list(_log_directories(wanted).values()),
     }
-
-
-def accounts_of(environments: Sequence[Mapping[str, Any]]) -> dict[str, list[Entry]]:
-    """Return the files from which systemd-sysusers makes users and groups, and the home directories."""
-    return {
-        "files": [_account(environment) for environment in environments],
-        "directories": [_home(environment) for environment in environments],
-    }
-
-
-def _account(environment: Mapping[str, Any]) -> Entry:
-    names = {key: environment[key] for key in ("name", "user", "group", "home")}
-    return {
-        "path": f"/etc/sysusers.d/celery-{environment['name']}.conf",
-        "template": "etc/sysusers.d/celery.conf.j2",
-        "variables": {**names, "marker": marker(environment["name"], "environment", "accounts")},
-    }
-
-
-def _home(environment: Mapping[str, Any]) -> Entry:
-    return {"path": environment["home"], "owner": environment["user"], "group": environment["group"], "mode": "0750"}
 
 
 def _log_directories(services: Sequence[Service]) -> dict[str, Entry]:

@@ -158,6 +158,13 @@ def test_everything_at_once_is_sound() -> None:
         (environment(workers=[{"name": "w1"}, {"name": "w1"}]), ["celery_live.workers[1].name is w1", "its own name"]),
         (environment(user="Live User"), ["celery_live.user is 'Live User'", "cannot be a user name"]),
         (environment(user="root"), ["celery_live.user is root", "to get the user live"]),
+        (environment(user="rabbitmq"), ["celery_live.user is rabbitmq, which is that of a broker", "the user live"]),
+        (environment(user="nobody"), ["celery_live.user is nobody", "owns what nobody else owns"]),
+        (environment(user="systemd-network"), ["celery_live.user is systemd-network, which is the system's"]),
+        (environment(group="root"), ["celery_live.group is root", "as celery-live"]),
+        (environment(group="docker"), ["celery_live.group is docker, which is as good as root"]),
+        (environment(sandbox={"SupplementaryGroups": "redis shadow"}), ["SupplementaryGroups has shadow"]),
+        (worker(sandbox={"SupplementaryGroups": "root"}), ["SupplementaryGroups has root, which is root's"]),
         (worker(name="w 1"), ["celery_live.workers[0].name is 'w 1'", "letters, digits"]),
         (worker(unit="celery live"), ["celery_live.workers[0].unit is 'celery live'", "then .service"]),
         (worker(after=["redis"]), ["celery_live.workers[0].after has 'redis'", "redis-server.service"]),
@@ -304,6 +311,20 @@ def test_message_about_names(names: list[str], expected: list[str]) -> None:
     [
         (environment(), environment(user="live"), ["celery_live.user is live, as for uat", "shared_user: true"]),
         (
+            environment(group="celery"),
+            environment(group="celery"),
+            ["celery_live.group is celery, as for uat on this host", "shared_group: true"],
+        ),
+        (environment(group="uat"), environment(group="webapps"), ["celery_live.group is uat, as for uat on this host"]),
+        (
+            environment(),
+            worker(sandbox={"SupplementaryGroups": "redis live"}),
+            ["celery_uat.sandbox.SupplementaryGroups[1] is live, as for live on this host"],
+        ),
+        (environment(), environment(home="/home/live"), ["celery_live.home is /home/live, the home of uat"]),
+        (environment(), environment(home="/home/live/uat/"), ["celery_live.home is /home/live, above the home of uat"]),
+        (environment(home="/home/uat/x"), environment(), ["celery_live.home is /home/uat/x, below the home of uat"]),
+        (
             environment(workers=[{"name": "w1", "unit": "celery.service"}]),
             environment(workers=[{"name": "w1", "unit": "celery.service"}]),
             ["celery_uat.workers w1 and celery_live.workers w1 have the same unit on this host: celery.service"],
@@ -347,6 +368,21 @@ def test_units_of_one_name_on_different_hosts() -> None:
         {"name": "b", "unit": "edc.service", "hosts": ["app2"]},
     ]
     assert problems_of(environment(workers=workers)) == []
+
+
+def test_a_group_that_is_meant_to_be_shared() -> None:
+    shared = environment(group="celery", shared_group=True)
+    assert problems_of(shared, shared) == []
+    assert "celery_uat.group" in problems_of(shared, environment(group="celery"))[0]
+
+
+@pytest.mark.parametrize("group", ["www-data", "apache", "webapps", "users", "nginx"])
+def test_a_group_of_people_or_of_a_web_server(group: str) -> None:
+    assert problems_of(environment(group=group, sandbox={"SupplementaryGroups": "redis docker"})) == []
+
+
+def test_homes_that_begin_alike() -> None:
+    assert problems_of(environment(home="/home/li"), environment(home="/home/live")) == []
 
 
 def test_a_user_that_is_meant_to_be_shared() -> None:
