@@ -269,14 +269,27 @@ def test_an_environment_that_has_tasks_is_removed_by_force_and_loses_none(invent
 
 
 def test_a_purge_leaves_nothing_of_an_environment_but_the_code(inventory: Inventory) -> None:
-    """Logs, state and user go as well, where its services run and where they were removed before."""
+    """Logs, state and cron jobs go as well, where its services run and where they were removed before.
+
+    What still runs is named, and ended when that is asked for. The user stays, locked: nobody else gets its number.
+    """
+    on_host("app1", "systemd-run", "--unit=left-behind", "--property=User=uat", "sleep", "600")
+    on_host("app1", "usermod", "--shell=/bin/bash", "uat")
     before = running("app1", "live"), running("app2", "live"), files_of("app1", "live"), files_of("app2", "live")
-    variables = {"celery_service_purge": True, "celery_service_force": True}  # beat may have sent a tick just now
+    uid = on_host("app1", "id", "--user", "uat")
+    variables: dict[str, object] = {"celery_service_purge": True}
+    said = refused("-l", "uat", playbook=REMOVE, inventory=inventory, variables=variables)
+    assert "the user uat still runs" in said
+    assert "sleep 600, started by left-behind.service" in said
+    assert running("app1", "uat")
+    variables["celery_service_force"] = True
     converged("-l", "uat", playbook=REMOVE, inventory=inventory, variables=variables)
     after = running("app1", "live"), running("app2", "live"), files_of("app1", "live"), files_of("app2", "live")
     assert after == before
     for host in ("app1", "app2"):
         assert running(host, "uat") == {}
         assert "celery-uat" not in files(host)
-        assert "uat:" not in on_host(host, "cat", "/etc/passwd", "/etc/group")
+        assert "nologin" in on_host(host, "getent", "passwd", "uat")
+        assert on_host(host, "getent", "shadow", "uat").partition(":")[2][0] in "!*"
         on_host(host, "test", "-d", "/home/uat/edc")
+    assert on_host("app1", "ps", "-e", "-o", "uid=").split().count(uid.strip()) == 0
