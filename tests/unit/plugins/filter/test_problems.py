@@ -322,7 +322,7 @@ def test_message_about_names(names: list[str], expected: list[str]) -> None:
             ["celery_uat.sandbox.SupplementaryGroups[1] is live, as for live on this host"],
         ),
         (environment(), environment(home="/home/live"), ["celery_live.home is /home/live, the home of uat"]),
-        (environment(), environment(home="/home/live/uat/"), ["celery_live.home is /home/live, above the home of uat"]),
+        (environment(), environment(home="/home/live/uat"), ["celery_live.home is /home/live, above the home of uat"]),
         (environment(home="/home/uat/x"), environment(), ["celery_live.home is /home/uat/x, below the home of uat"]),
         (
             environment(workers=[{"name": "w1", "unit": "celery.service"}]),

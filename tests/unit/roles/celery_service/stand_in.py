@@ -81,12 +81,16 @@ def units(options: dict[str, Any], check: bool) -> dict[str, Any]:
     return {"changed": bool(start or restart), **told}
 
 
+def accounts(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
+    return {"accounts": {}, "problems": []}
+
+
 def nothing(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
     return {}
 
 
 MODULES: dict[str, Callable[[dict[str, Any], bool], dict[str, Any]]] = {
-    function.__name__: function for function in (preflight, generations, files, units)
+    function.__name__: function for function in (accounts, preflight, generations, files, units)
 }
 
 
