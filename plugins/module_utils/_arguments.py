@@ -82,6 +82,7 @@ def services(items: list[Mapping[str, Any]]) -> list[Service]:
             virtualenv=item["virtualenv"],
             tried=item["try"],
             write_paths=tuple(item["write_paths"]),
+            env_files=tuple(item["env_files"]),
         )
         for item in items
     ]

@@ -28,6 +28,7 @@ class Service:
     virtualenv: str
     tried: bool
     write_paths: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.variable}/{self.name}"
@@ -41,14 +42,15 @@ class Service:
 class Surroundings:
     """What a service finds on its host; C(uid) is None for a user that does not exist yet.
 
-    C(celery_problems) say why its celery does not run as it should, C(write_problems) where it could not write.
+    C(celery_problems) say why its celery does not run as it should, C(file_problems) where it could not write, and
+    which environment files it must not have.
     """
 
     uid: int | None
     has_directory: bool
     has_celery: bool
     celery_problems: tuple[str, ...] = ()
-    write_problems: tuple[str, ...] = ()
+    file_problems: tuple[str, ...] = ()
 
 
 def host_problems(uid: int, runs_systemd: bool, version_text: str) -> list[str]:
@@ -87,7 +89,7 @@ def missing(service: Service, found: Surroundings) -> list[str]:
         )
     elif service.tried:
         result += found.celery_problems
-    return [*result, *found.write_problems]
+    return [*result, *found.file_problems]
 
 
 def write_problem(service: Service, path: str, real: str, exists: bool, is_writable: bool) -> str:

@@ -73,6 +73,11 @@ options:
         type: list
         elements: str
         default: []
+      env_files:
+        description: Environment files of somebody else's, which root alone may be able to change.
+        type: list
+        elements: str
+        default: []
       try:
         description: Whether the virtual environment is complete, so that it can be checked and the app tried.
         type: bool
@@ -186,6 +191,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import (
     _as_user,
     _disk,
     _drop_ins,
+    _env_files,
     _files,
     _interpreter,
     _paths,
@@ -274,8 +280,17 @@ def surroundings(service: Service) -> Surroundings:
         has_directory=os.path.isdir(service.directory),
         has_celery=os.access(_interpreter.celery(service.virtualenv), os.X_OK),
         celery_problems=tuple(_interpreter.problems(service.virtualenv, service.variable)),
-        write_problems=tuple(filter(None, (write_problem(service, path, uid is None) for path in service.write_paths))),
+        file_problems=tuple(file_problems(service, uid is None)),
     )
+
+
+def file_problems(service: Service, is_new: bool) -> list[str]:
+    """What is wrong with the paths that C(service) is to read and to write."""
+    found = [
+        *(write_problem(service, path, is_new) for path in service.write_paths),
+        *(_env_files.problem(service, path) for path in service.env_files),
+    ]
+    return [problem for problem in found if problem]
 
 
 def write_problem(service: Service, path: str, is_new: bool) -> str:
@@ -357,6 +372,7 @@ def main() -> None:
                     "directory": text,
                     "virtualenv": text,
                     "write_paths": {"type": "list", "elements": "str", "default": []},
+                    "env_files": {"type": "list", "elements": "str", "default": []},
                     "try": {"type": "bool", "default": True},
                 },
             },

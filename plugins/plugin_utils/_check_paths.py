@@ -34,6 +34,10 @@ def problems_of_paths(path: str, own: Mapping[str, Any]) -> Iterator[str]:
         problem = _problem_of_path(text) if isinstance(text, str) else None
         if problem:
             yield f"{path}.{key} {problem}"
+    for index, text in enumerate(own.get("env_files") or []):
+        problem = _problem_of_path(text)
+        if problem:
+            yield f"{path}.env_files[{index}] {problem}"
     for index, text in enumerate(own.get("write_paths") or []):
         problem = _problem_of_characters(text) or problem_of_opening(text)
         if problem:

@@ -46,6 +46,8 @@ _PREFORK_ONLY = ("max_tasks_per_child", "max_memory_per_child", "soft_time_limit
 _LOCKING_SCHEDULERS = ("redbeat.", "redbeat:")
 _POOLS_WITH_TIME_LIMIT = ("prefork", "gevent")
 _POOLS_THAT_SCALE = ("prefork", "gevent", "eventlet")
+_PROGRAM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_CUSTOM_POOL = "CELERY_CUSTOM_WORKER_POOL"
 
 
 def problems_of_service(path: str, own: Mapping[str, Any], service: Service, members: Sequence[str]) -> Iterator[str]:
@@ -61,6 +63,7 @@ def problems_of_service(path: str, own: Mapping[str, Any], service: Service, mem
     yield from _files(path, own, service)
     yield from _hosts(path, own, service, members)
     yield from _options(path, service)
+    yield from _command(path, service)
     if service["kind"] == "flower":
         yield from problems_of_flower(path, service)
     if service["kind"] == "beat":
@@ -68,6 +71,7 @@ def problems_of_service(path: str, own: Mapping[str, Any], service: Service, mem
     if service["kind"] == "worker":
         yield from _queues(path, service)
         yield from _concurrency(path, service)
+        yield from _custom_pool(path, service)
         yield from _limits(path, service)
         yield from _soft_stop(path, service)
 
@@ -128,6 +132,20 @@ def _options(path: str, service: Service) -> Iterator[str]:
                 yield f"{path}.options has {flag}. Remove it: systemd decides on user, directories and processes."
 
 
+def _command(path: str, service: Service) -> Iterator[str]:
+    words = service.get("command")
+    if words is None:
+        return
+    if not words:
+        yield f"{path}.command is empty. Write the words that run celery, or leave it out."
+    elif not words[0].startswith("/") and not _PROGRAM_NAME.fullmatch(words[0]):
+        yield f"{path}.command[0] is {words[0]!r}. Write an absolute path, or the name of a program of virtualenv."
+    elif "=" in words[0]:
+        yield f"{path}.command[0] is {words[0]!r}, which env(1) would take for a variable. Use a path without =."
+    if service["type"] == "forking":
+        yield f"{path}.command does not work with type: forking: celery multi starts the worker. Use type: notify."
+
+
 def _flags(kind: str, option: str) -> list[str]:
     """Return the flags in a word. Several of one letter can be in one, and so can the value of the last: -Ec4."""
     flag = re.split("[= ]", option)[0]
@@ -158,13 +176,24 @@ def _concurrency(path: str, worker: Service) -> Iterator[str]:
         yield f'{path}.autoscale is {autoscale!r}. Write the maximum and the minimum, for example "10,3".'
     if concurrency is not None:
         yield f"{path} has autoscale and concurrency. Keep one: autoscale varies what concurrency fixes."
-    if pool and pool not in _POOLS_THAT_SCALE:
+    if pool and pool not in (*_POOLS_THAT_SCALE, "processes", "custom"):
         allowed = ", ".join(_POOLS_THAT_SCALE)
         yield f"{path}.autoscale does not work with pool {pool}. Remove it or use one of: {allowed}."
 
 
+def _custom_pool(path: str, worker: Service) -> Iterator[str]:
+    if worker.get("pool") != "custom" or worker["env_files"]:
+        return
+    named = worker["variables"].get(_CUSTOM_POOL, "")
+    if not re.fullmatch(r"[\w.]+[:.]\w+", named):
+        wrong = "names no class" if named else "is missing, which names the class of pool custom"
+        yield f"{path}.environment.{_CUSTOM_POOL} {wrong}. Write for example celery_aio_pool.pool:AsyncIOPool."
+
+
 def _limits(path: str, worker: Service) -> Iterator[str]:
     pool = worker.get("pool", "prefork")
+    if pool in ("processes", "custom"):
+        return
     for key in _PREFORK_ONLY:
         if key in worker and pool != "prefork":
             yield f"{path}.{key} works only with pool prefork, not with {pool}. Remove one of them."

@@ -34,7 +34,7 @@ def _command(command: str, service: Service) -> list[str]:
         f"--gid={service['group']}",
         f"--working-directory={service['directory']}",
         f"--setenv=PATH={service['virtualenv']}/bin:/usr/local/bin:/usr/bin:/bin",
-        f"--property=EnvironmentFile={service['env_file']}",
+        *(f"--property=EnvironmentFile={path}" for path in (*service["env_files"], service["env_file"])),
         *([f"--property=SupplementaryGroups={groups}"] if groups else []),
         "--",
         "/bin/sh",

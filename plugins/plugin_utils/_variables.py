@@ -24,7 +24,7 @@ BEAT_FLAGS = ("scheduler", "max_interval")
 FLOWER_FLAGS = ("address", "port", "url_prefix")
 FLOWER_VARIABLES = ("basic_auth", "auth", "auth_provider", "oauth2_key", "oauth2_secret", "oauth2_redirect_uri")
 _PREFIXES = {"worker": "CELERYD", "beat": "CELERYBEAT", "flower": "FLOWER"}
-_COMMON = ("BIN", "APP")
+_COMMON = ("BIN", "COMMAND", "APP")
 _WORKER = ("NODES", "OPTS", "LOG_LEVEL", "LOG_FILE", "PID_FILE")
 _BEAT = ("OPTS", "LOG_LEVEL", "LOG_FILE")
 _FLOWER = ("OPTS", "LOG_LEVEL", "LOGGING", "DB", "PERSISTENT", *map(str.upper, (*FLOWER_FLAGS, *FLOWER_VARIABLES)))
@@ -36,6 +36,7 @@ STANDARD_VARIABLES = frozenset(
         *(f"FLOWER_{name}" for name in _FLOWER),
     )
 )
+_PATH_OF_SYSTEMD = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SOFT_SHUTDOWN_MARGIN = 10  # seconds between the end of a soft shutdown and the kill
 
 
@@ -48,7 +49,7 @@ def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str
     :param state: the directory for what beat and Flower keep.
     """
     own = {key: str(value) for key, value in service["environment"].items()}
-    standard = {"CELERY_BIN": f"{service['virtualenv']}/bin/celery", "CELERY_APP": service["app"]}
+    standard = {**_activated(service["virtualenv"]), "CELERY_COMMAND": _command(service), "CELERY_APP": service["app"]}
     if kind == "worker":
         named = {"NODES": service["node"], "OPTS": _worker_options(service), **_log(service)}
         if service["type"] == "forking":
@@ -65,6 +66,19 @@ def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str
     if service["type"] == "notify":
         standard["PYTHONPATH"] = ":".join(filter(None, (library, own.pop("PYTHONPATH", ""))))
     return {**standard, **own}
+
+
+def _activated(virtualenv: str) -> dict[str, str]:
+    """Return what a shell in which the virtual environment is activated has."""
+    programs = f"{virtualenv}/bin"
+    return {"PATH": f"{programs}:{_PATH_OF_SYSTEMD}", "VIRTUAL_ENV": virtualenv, "CELERY_BIN": f"{programs}/celery"}
+
+
+def _command(service: Mapping[str, Any]) -> str:
+    """Return the words that run celery; a name without a directory is that of a program of the virtual environment."""
+    first, *others = service.get("command") or ["celery"]
+    program = first if first.startswith("/") else f"{service['virtualenv']}/bin/{first}"
+    return " ".join(map(split_word, [program, *others]))
 
 
 def _log(service: Mapping[str, Any]) -> dict[str, str]:

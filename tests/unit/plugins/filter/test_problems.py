@@ -172,7 +172,7 @@ def test_everything_at_once_is_sound() -> None:
         (environment(virtualenv="~/venv"), ["celery_live.virtualenv is '~/venv'", "not an absolute path"]),
         (worker(env_file="live.conf"), ["celery_live.workers[0].env_file is 'live.conf'", "not an absolute path"]),
         (environment(directory="/srv/my edc"), ["celery_live.directory is '/srv/my edc'", "white space"]),
-        (worker(pool="forks"), ["celery_live.workers[0].pool is 'forks'", "prefork, threads, gevent, eventlet, solo"]),
+        (worker(pool="forks"), ["celery_live.workers[0].pool is 'forks'", "prefork, processes, threads, gevent"]),
         (worker(concurrency=4, autoscale="10,3"), ["celery_live.workers[0] has autoscale and concurrency", "Keep one"]),
         (worker(autoscale="many"), ["celery_live.workers[0].autoscale is 'many'", '"10,3"']),
         (worker(autoscale="10,3", pool="threads"), ["celery_live.workers[0].autoscale", "not work with pool threads"]),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from ansible_collections.stalk.celery.plugins.filter.problems import problems
 from ansible_collections.stalk.celery.plugins.filter.services import services
 from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._logs import overlap
+from ansible_collections.stalk.celery.plugins.plugin_utils._migrations import migrations_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._services import trials_of
 from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 
 NAMES = ["live", "uat"]
@@ -153,6 +156,28 @@ def test_a_value_that_systemd_takes_is_written(keys: str, line: str) -> None:
         ({"a\nb": "x"}, ["celery_live.'a\\nb' is not a known key"]),
         ({"sandbox": {"UMask\n": "0027"}}, ["celery_live.sandbox.'UMask\\n' is not a known key"]),
         ({"virtualenv": "/srv/a=b"}, ["virtualenv has =", "env(1)"]),
+        ({"command": []}, ["command is empty"]),
+        ({"command": [""]}, ["command[0] is ''", "an absolute path"]),
+        ({"command": ["./manage.py", "celery"]}, ["command[0] is './manage.py'", "an absolute path"]),
+        ({"command": ["/usr/bin/env", "a\nb"]}, ["command[1] has a line break"]),
+        ({"command": ["/opt/a=b/celery"]}, ["command[0] is '/opt/a=b/celery'", "env(1)"]),
+        (
+            {"workers": [{"name": "w1", "type": "forking", "command": ["ddtrace-run", "celery"]}]},
+            ["workers[0].command does not work with type: forking"],
+        ),
+        ({"env_files": ["app.env"]}, ["env_files[0] is 'app.env'", "not an absolute path"]),
+        ({"env_files": ["/etc/a.env", "-/etc/b.env"]}, ["env_files[1] is '-/etc/b.env'", "not an absolute path"]),
+        ({"env_files": ["/etc/*.env"]}, ["env_files[0] is '/etc/*.env'", "letters, digits"]),
+        ({"env_files": "/etc/a.env"}, ["env_files is not a list"]),
+        ({"environment": {"CELERY_COMMAND": "x"}}, ["environment.CELERY_COMMAND is written by the collection"]),
+        (
+            {"workers": [{"name": "w1", "pool": "custom"}]},
+            ["workers[0].environment.CELERY_CUSTOM_WORKER_POOL is missing", "celery_aio_pool.pool:AsyncIOPool"],
+        ),
+        (
+            {"environment": {"CELERY_CUSTOM_WORKER_POOL": "aio"}, "workers": [{"name": "w1", "pool": "custom"}]},
+            ["workers[0].environment.CELERY_CUSTOM_WORKER_POOL names no class"],
+        ),
         ({"directory": "/srv/edc/"}, ["directory is '/srv/edc/'", "/srv/edc."]),
         ({"directory": "/srv/x/../edc"}, ["directory is '/srv/x/../edc'", "/srv/edc."]),
         ({"home": "//srv"}, ["home is '//srv'", "/srv."]),
@@ -169,6 +194,59 @@ def test_a_string_that_would_be_something_else(keys: dict[str, Any], expected: l
     assert "\n" not in problem
     for part in expected:
         assert part in problem
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, "/srv/venv/bin/celery"),
+        ({"command": ["newrelic-admin", "run-program", "celery"]}, "/srv/venv/bin/newrelic-admin run-program celery"),
+        ({"command": ["/opt/indico/.venv/bin/indico", "celery"]}, "/opt/indico/.venv/bin/indico celery"),
+        ({"command": ["ddtrace-run", "celery", "a b", '"', "$HOME", "50%"]}, None),
+    ],
+)
+def test_what_runs_celery(keys: dict[str, Any], words: str | None) -> None:
+    assert problems_of(keys) == []
+    both = {**keys, "beat": {"host": "app1"}, "flower": {"host": "app1"}}
+    for service in services(environments({"live": {**MINIMAL, **both}}), "app1"):
+        found = service["variables"]["CELERY_COMMAND"]
+        assert found == (words or '/srv/venv/bin/ddtrace-run celery "a b" "\\"" "$HOME" 50%')
+        assert "\nExecStart=/usr/bin/env $CELERY_COMMAND " in rendered(files_of([service])["files"][0])
+        assert service["variables"]["CELERY_BIN"] == "/srv/venv/bin/celery"
+
+
+def test_environment_files_of_the_host_are_read_before_ours_by_all_that_runs_the_application() -> None:
+    keys = {"env_files": ["/etc/50%.env", "/etc/b.env"], "migrate": "true"}
+    assert problems_of(keys) == []
+    found = environments({"live": {**MINIMAL, **keys}})
+    (service,) = services(found, "app1")
+    unit, _variables, _target, command = (rendered(file) for file in files_of([service])["files"][:4])
+    order = ["/etc/50%.env", "/etc/b.env", "/etc/conf.d/celery-live-w1.conf"]
+    assert re.findall("(?m)^EnvironmentFile=(.*)$", unit.replace("%%", "%")) == order
+    assert re.findall("EnvironmentFile=([^'\"]*)", command) == order
+    migration = migrations_of(found, [service])["live"]
+    assert [word.rpartition("=")[2] for word in migration if "EnvironmentFile=" in word] == order
+    assert trials_of([service])[0]["env_files"] == keys["env_files"]
+
+
+def test_programs_of_the_virtual_environment_are_found_unless_the_environment_has_a_path_of_its_own() -> None:
+    (service,) = services(environments({"live": MINIMAL}), "app1")
+    assert service["variables"]["PATH"].startswith("/srv/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")
+    assert service["variables"]["VIRTUAL_ENV"] == "/srv/venv"
+    (service,) = services(environments({"live": {**MINIMAL, "environment": {"PATH": "/opt/bin"}}}), "app1")
+    assert service["variables"]["PATH"] == "/opt/bin"
+
+
+@pytest.mark.parametrize(
+    "worker",
+    [
+        {"pool": "processes", "autoscale": "4,1", "time_limit": 9, "soft_time_limit": 8, "max_tasks_per_child": 5},
+        {"pool": "custom", "concurrency": 4, "environment": {"CELERY_CUSTOM_WORKER_POOL": "aio.pool:AsyncIOPool"}},
+        {"pool": "custom", "env_files": ["/etc/pool.env"]},
+    ],
+)
+def test_pools_of_other_names(worker: dict[str, Any]) -> None:
+    assert problems_of({"workers": [{"name": "w1", **worker}]}) == []
 
 
 def service_file(**keys: Any) -> list[str]:

@@ -528,3 +528,47 @@ def test_the_environments_that_change(run: Run, manager: Manager, project: Proje
     assert changing() == []
     (project.etc / "old").write_text("# Managed by stalk.celery: live/worker/old.\n")
     assert changing() == ["live"]
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda path: None, "does not exist; write it, or take it out"),
+        (lambda path: path.mkdir(), "it is no file"),
+        (os.mkfifo, "it is no file"),
+        (lambda path: path.symlink_to("nowhere"), "does not exist"),
+        (lambda path: (path.write_text(""), path.chmod(0o666)), "can be changed by others than root (it belongs to"),
+        (lambda path: (path.write_text(""), path.parent.chmod(0o777)), "can be changed by others than root"),
+        (lambda path: (path.parent.parent / "open").mkdir(mode=0o777), ""),
+    ],
+)
+def test_an_environment_file_that_systemd_must_not_read(
+    run: Run, manager: Manager, project: Project, tmp_path: Path, make: Any, expected: str
+) -> None:
+    """systemd reads it as root: a link of somebody else's would show any file, and a pipe would hold up the host."""
+    path = tmp_path / "etc.d" / "app.env"
+    path.parent.mkdir()
+    make(path)
+    if not expected:
+        (tmp_path / "open").chmod(0o777)
+        (tmp_path / "open/target").write_text("A=1\n")
+        path.symlink_to(tmp_path / "open/target")
+        expected = f"{tmp_path}/open belongs to"
+    problems = run("preflight", files=project.files(), services=[project.service(env_files=[str(path)])])["problems"]
+    assert len(problems) == 1, problems
+    assert f"{path} in env_files of celery_live" in problems[0]
+    assert expected in problems[0]
+    assert not (manager.program("seen-stalk-try-" + W1)).exists()
+
+
+def test_the_secrets_of_an_environment_file_are_not_shown(
+    run: Run, manager: Manager, project: Project, tmp_path: Path
+) -> None:
+    path = tmp_path / "app.env"
+    path.write_text("export OTHER=1\nAPI_TOKEN=abc-t0ken\n")
+    manager.trials(**{f"stalk-try-{W1}": {**FAILED, "output": "bad abc-t0ken"}})
+    files = project.files()
+    files[0]["content"] = files[0]["content"].replace("EnvironmentFile=", f"EnvironmentFile={path}\nEnvironmentFile=")
+    result = run("preflight", files=files, services=[project.service(env_files=[str(path)])])
+    assert "bad ********" in result["problems"][0]
+    assert "abc-t0ken" not in result["printed"]

@@ -24,7 +24,7 @@ import uuid
 from typing import Callable, Iterator, Sequence
 
 DRAWING = ("amqp", "events", "shell")
-_CELERY = ("/usr/bin/env", "${CELERY_BIN}", "--app=${CELERY_APP}")
+_CELERY = ("/usr/bin/env", "$CELERY_COMMAND", "--app=${CELERY_APP}")
 _AT_ONCE = 4096  # bytes that can be written to a pipe that has room without waiting
 _LEFT_OVER = 2**20  # bytes that a pipe may hold when its writer has ended
 _TICK = 100  # milliseconds
