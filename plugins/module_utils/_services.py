@@ -84,8 +84,9 @@ def missing(service: Service, found: Surroundings) -> list[str]:
         )
     if service.tried and not found.has_celery:
         result.append(
-            f"{service.virtualenv} has no bin/celery that can be executed; install celery there, "
-            f"or correct 'virtualenv' of {service.variable}, or set its 'packages'."
+            f"{service.virtualenv} has no bin/celery that can be executed: it is not there, its mode has no x, or its "
+            f"file system is mounted with noexec; install celery there, or correct 'virtualenv' of {service.variable}, "
+            "or set its 'packages'."
         )
     elif service.tried:
         result += found.celery_problems

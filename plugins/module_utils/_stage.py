@@ -63,7 +63,7 @@ def hidden(trial: Trial) -> dict[str, str]:
     leads = {
         f"'directory' {service.directory}": (service.directory, 1),
         f"{service.virtualenv}/bin/celery": (_interpreter.celery(service.virtualenv), 2),
-        f"the Python {python}": (python, 2),
+        f"Python {python}": (python, 2),
     }
     places = {what: (os.path.realpath(path), parents) for what, (path, parents) in leads.items()}
     return {

@@ -24,6 +24,7 @@ _LINES_WITH_WARNINGS = 1000
 _WARNINGS = 10
 _JOURNAL_LINES = 10
 _BLIND = re.compile("No such option:? '?{}\\b|{}".format(*GUARD.split("=")))
+_PROGRAM = re.compile(r"\$\{?(CELERY_BIN|CELERY_COMMAND)\b\}?")
 _NOT_EXECUTED = ("126", "127")  # of env(1)
 _ENV = re.compile(r"(?m)^(?:/usr/bin/)?env: (?P<said>.*)$")
 _NOISE = re.compile(
@@ -76,7 +77,7 @@ def failure(trial: Trial, outcome: Outcome) -> list[str]:
     text = without_secrets(outcome.output.replace(f"{trial.directory}/", ""), trial.variables)
     lines = [line for line in text.splitlines() if not line.startswith((_WARNING, _CANNOT_WRITE))]
     reason = _of_systemd(trial, outcome) or _of_command(trial, outcome, text) or _of_app(trial, outcome, text)
-    left_out = "".join(f" {path} changes what is run before it or in its place." for path in trial.changed_by)
+    left_out = "".join(f" The drop-in {path} has other things run before it or instead." for path in trial.changed_by)
     said = _strangers.quoted(_strangers.lines("\n".join(lines), _OUTPUT_LINES))
     return [f"{reason}{left_out} Nothing was changed. The last lines it wrote:{said or ' none'}"]
 
@@ -139,8 +140,9 @@ def _of_command(trial: Trial, outcome: Outcome, text: str) -> str:
 
 
 def _begin(trial: Trial) -> str:
-    """The program, as the unit names it."""
-    return f"the command {trial.command.split(' --', 1)[0]!r}"
+    """The program, as the unit and its variables name it."""
+    named = _PROGRAM.sub(lambda found: trial.variables.get(found[1], found[0]), trial.command.split(" --", 1)[0])
+    return f"the command {_strangers.text(named)!r}"
 
 
 def _unexecutable(service: Service) -> str:

@@ -143,8 +143,9 @@ problems:
   elements: str
   sample:
     - >-
-      live/w1: /home/live/edc/.venv has no bin/celery that can be executed; install celery there, or correct
-      'virtualenv' of celery_live, or set its 'packages'.
+      live/w1: /home/live/edc/.venv has no bin/celery that can be executed: it is not there, its mode has no x, or its
+      file system is mounted with noexec; install celery there, or correct 'virtualenv' of celery_live, or set its
+      'packages'.
 changing:
   description: Environments of which a file would be written, adjusted or removed.
   returned: success

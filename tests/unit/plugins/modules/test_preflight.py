@@ -123,8 +123,9 @@ def test_missing_code_is_told_once_for_all_services(run: Run, manager: Manager, 
     assert result["problems"] == [
         "celery_live/w1, celery_live/w2: the directory /no/code does not exist; deploy the code there, "
         "or correct 'directory' of celery_live.",
-        "celery_live/w1, celery_live/w2: /no/venv has no bin/celery that can be executed; install celery there, "
-        "or correct 'virtualenv' of celery_live, or set its 'packages'.",
+        "celery_live/w1, celery_live/w2: /no/venv has no bin/celery that can be executed: it is not there, its mode "
+        "has no x, or its file system is mounted with noexec; install celery there, or correct 'virtualenv' of "
+        "celery_live, or set its 'packages'.",
     ]
     assert result["tried"] == []
 
