@@ -20,6 +20,8 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -221,13 +223,14 @@ def write_state() -> object:
 
 
 @attack
-def list_run_directory() -> object:
-    return os.listdir("/run/celery-live-w1")
-
-
-@attack
-def write_run_directory() -> object:
-    return create("/run/celery-live-w1/attack")
+def write_to_run() -> object:
+    """Write to the file system of /run: where that is full, systemd reloads nothing, for nobody."""
+    device = os.stat("/run").st_dev
+    for parent, directories, _files in os.walk("/run"):
+        directories[:] = [name for name in directories if os.lstat(os.path.join(parent, name)).st_dev == device]
+        if os.access(parent, os.W_OK | os.X_OK):
+            return create(os.path.join(parent, "attack"))
+    raise PermissionError("no directory there")
 
 
 @attack
@@ -576,7 +579,7 @@ def open_raw_socket() -> object:
 @attack
 def connect_to_socket() -> object:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        return client.connect("/run/celery-live-w1/of-live")
+        return client.connect("/var/lib/celery-live/of-live")
 
 
 @attack
@@ -735,7 +738,7 @@ def plant(number: int) -> None:
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     tcp.bind(("127.0.0.1", number))
     tcp.listen()
-    path = Path("/run/celery-live-w1/of-live")
+    path = Path("/var/lib/celery-live/of-live")
     path.unlink(missing_ok=True)
     unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     unix.bind(str(path))
@@ -754,6 +757,19 @@ def forge_journal(mark: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
         stream.connect("/run/systemd/journal/stdout")
         stream.sendall(f"celery-live-w1\n{unit}\n6\n0\n0\n0\n0\n{mark}\n".encode())
+
+
+def keep_saying(status: str) -> None:
+    """Have systemd call this the status of our own service, for a while after the task."""
+
+    def say() -> None:
+        end = time.monotonic() + 200
+        while time.monotonic() < end:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.sendto(f"STATUS={status}".encode(), NOTIFY_SOCKET)
+            time.sleep(0.2)
+
+    threading.Thread(target=say, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ version_added: 1.0.0
 author: The stalk.celery authors
 description:
   - Returns for each environment that has the key C(migrate) the command line that runs it in the context of the
-    environment's first service on the host, with its user, directory and variables.
+    environment's first service on the host, with its user, directory and variables, for M(stalk.celery.migration).
 options:
   _input:
     description: The environments, as P(stalk.celery.environments#filter) returns them.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import subprocess
@@ -36,20 +37,27 @@ class Said:
 class Tail:
     """The end of what comes, which begins with a whole line if something was left out."""
 
-    most = _NOISE
+    most: float = _NOISE
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = TAIL) -> None:
+        self.room = room
         self.kept = b""
         self.size = 0
 
     def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        self.kept = (self.kept + chunk)[-TAIL:]
+        self.kept = (self.kept + chunk)[-self.room :]
 
     @property
     def text(self) -> str:
-        kept = self.kept if self.size <= TAIL else self.kept.partition(b"\n")[2] or self.kept
+        kept = self.kept if self.size <= self.room else self.kept.partition(b"\n")[2] or self.kept
         return kept.decode("utf-8", "replace")
+
+
+class Log(Tail):
+    """The end of what comes, however much that is."""
+
+    most = math.inf
 
 
 class Answer(Tail):
@@ -71,14 +79,15 @@ def run(
     seconds: float,
     data: str = "",
     into: Tail | None = None,
+    errors: Tail | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Said:
     """Run C(command) in a session without a terminal, give it C(data), and return what it has said when it has ended.
 
     It is over then, also if another process has got hold of its output, and it is over after so many C(seconds). Of
-    its output there is what C(into) keeps.
+    its output there is what C(into) and C(errors) keep.
     """
-    output, errors = into or Answer(), Tail()
+    output, errors = into or Answer(), errors or Tail()
     with subprocess.Popen(
         command,
         bufsize=0,

@@ -13,6 +13,7 @@ import tempfile
 from typing import Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils import _interpreter, _paths, _sandbox, _trial
+from ansible_collections.stalk.celery.plugins.module_utils._log_pipe import LogPipe
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
@@ -38,19 +39,23 @@ def carry_out(systemd: Systemd, trials: Sequence[Trial], program: Mapping[str, s
     if not trials:
         return {}
     names = [trial.name for trial in trials]
+    logs: dict[Trial, LogPipe] = {}
     try:
         for trial in trials:
             _put_up(trial, program)
+            logs[trial] = LogPipe(trial.output, _MOST_OUTPUT)
         systemd.reload()
         systemd.jobs("restart", names)
         ended = systemd.show(names)
-        return {trial.service.unit: _outcome(systemd, trial, ended[trial.name]) for trial in trials}
+        return {trial.service.unit: _outcome(systemd, trial, ended[trial.name], logs[trial]) for trial in trials}
     finally:
+        for log in logs.values():
+            log.close()
         _take_down(systemd, trials)
 
 
-def _outcome(systemd: Systemd, trial: Trial, ended: Unit) -> Outcome:
-    outcome = Outcome(ended, _read(trial.output))
+def _outcome(systemd: Systemd, trial: Trial, ended: Unit, log: LogPipe) -> Outcome:
+    outcome = Outcome(ended, log.close())
     if outcome.is_success:
         return outcome
     return Outcome(ended, outcome.output, systemd.journal(ended), hidden(trial))
@@ -79,7 +84,6 @@ def _put_up(trial: Trial, program: Mapping[str, str]) -> None:
     os.chmod(trial.directory, 0o711)
     for path, file in trial.copies.items():
         _create(path, file.content, 0o600)
-    _create(trial.output, b"", 0o600)
     for name, text in program.items():
         path = os.path.join(trial.path, name)
         _make_readable(os.path.dirname(path))
@@ -123,10 +127,3 @@ def _remove(trial: Trial) -> None:
     for directory in (trial.directory, _drop_ins_of(trial)):
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(directory)
-
-
-def _read(path: str) -> str:
-    """The end of what somebody else writes."""
-    with open(path, "rb") as file:
-        file.seek(max(os.fstat(file.fileno()).st_size - _MOST_OUTPUT, 0))
-        return file.read(_MOST_OUTPUT).decode("utf-8", "replace")

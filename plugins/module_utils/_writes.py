@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from typing import Callable, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _sandbox
+from ansible_collections.stalk.celery.plugins.module_utils import _sandbox, _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial
 
 _CANNOT_WRITE = "stalk.celery cannot write: "
@@ -35,7 +34,7 @@ def claims(output: str) -> list[tuple[str, str]]:
 
 def _claim(text: str) -> tuple[str, str] | None:
     try:
-        found = json.loads(text[: 2 * _LONGEST])
+        found = _strangers.parsed(text[: 2 * _LONGEST])
     except ValueError:
         return None
     if not (

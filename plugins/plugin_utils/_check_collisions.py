@@ -81,7 +81,7 @@ def _meeting_point(service: Service) -> tuple[Any, str]:
 
 _MUST_DIFFER: Mapping[str, Callable[[Service], Any]] = {
     "unit": lambda service: service["unit"],
-    "name": lambda service: service["runtime"],
+    "name": lambda service: (service["environment"], service["name"]),
     "env_file": lambda service: service["env_file"],
     "node": _meeting_point,
     "port": lambda service: service.get("port"),

@@ -10,6 +10,8 @@ from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service
 
+_DAY = 86400
+
 
 def migrations_of(environments: Sequence[Mapping[str, Any]], services: Sequence[Service]) -> dict[str, list[str]]:
     """Return the command line of each environment that has migrations and a service among these."""
@@ -30,6 +32,7 @@ def _command(command: str, service: Service) -> list[str]:
         "--wait",
         "--pipe",
         "--service-type=exec",
+        f"--property=RuntimeMaxSec={_DAY}",
         f"--uid={service['user']}",
         f"--gid={service['group']}",
         f"--working-directory={service['directory']}",

@@ -22,6 +22,9 @@ def shown(result: Mapping[str, Any]) -> dict[str, Any]:
 class Relay(ActionBase):
     """Runs the module of the same name and hands on its result as it may be shown."""
 
+    _supports_async = True
+
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        return shown(self._execute_module(task_vars=task_vars or {}))
+        wrap_async = self._task.async_val and not self._connection.has_native_async
+        return shown(self._execute_module(task_vars=task_vars or {}, wrap_async=wrap_async))

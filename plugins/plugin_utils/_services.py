@@ -53,7 +53,6 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
     names = {"environment": environment["name"], "name": str(own["name"])}
     service.setdefault("unit", "celery-{environment}-{name}.service".format(**names))
     service["stem"] = service["unit"][: -len(".service")]
-    service["runtime"] = "celery-{environment}-{name}".format(**names)
     service.setdefault("env_file", f"/etc/conf.d/{service['stem']}.conf")
     service.setdefault("enabled", service["state"] == "started")
     service.setdefault("node", f"{own['name']}@%h")

@@ -53,7 +53,7 @@ def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str
     if kind == "worker":
         named = {"NODES": service["node"], "OPTS": _worker_options(service), **_log(service)}
         if service["type"] == "forking":
-            named["PID_FILE"] = f"/run/{service['runtime']}/worker.pid"
+            named["PID_FILE"] = f"{state}/{service['stem']}.pid"
         if service["stop"] == "soft":
             standard["REMAP_SIGTERM"] = "SIGQUIT"
     elif kind == "beat":

@@ -285,3 +285,12 @@ def test_directories_of_a_worker_are_added_to_those_of_its_environment() -> None
     )
     assert first["opened_paths"] == ["/srv/all", "/srv/50%"]
     assert second["opened_paths"] == ["/srv/all"]
+
+
+@pytest.mark.parametrize("kind", ["notify", "exec", "forking"])
+def test_a_service_has_no_directory_in_run_that_its_user_could_fill(kind: str) -> None:
+    found = services(environments({"live": {**MINIMAL, "workers": [{"name": "w1", "type": kind}]}}), "app1")
+    text = rendered(files_of(found)["files"][0])
+    assert "RuntimeDirectory" not in text
+    assert "/run/" not in text
+    assert ("PIDFile=/var/lib/celery-live/celery-live-w1.pid" in text) == (kind == "forking")

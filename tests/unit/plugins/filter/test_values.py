@@ -117,7 +117,7 @@ def test_no_message_shows_a_secret_of_the_wrong_type(secret: Any) -> None:
         ("limits: {LimitNOFILE: '1024:65536'}", "LimitNOFILE=1024:65536"),
         ("limits: {CPUWeight: idle}", "CPUWeight=idle"),
         ("directory: /srv/50%", "WorkingDirectory=/srv/50%%"),
-        ("workers: [{name: w1, unit: edc.service}]", "RuntimeDirectory=celery-live-w1"),
+        ("workers: [{name: w1, unit: edc.service}]", "StateDirectory=celery-live"),
         ("workers: [{name: w1, unit: edc.service}]", "SyslogIdentifier=edc"),
         ('workers: [{name: w1, start_timeout: "100"}]', "TimeoutStartSec=100"),
     ],
