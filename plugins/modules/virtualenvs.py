@@ -203,7 +203,7 @@ class Installer:
         made = ["a virtual environment"] if commands["create"] else []
         try:
             done = self.ask("install", environment, INSTALL, idle=IDLE, dry=self._is_dry, **commands)
-            after, would = done["after"], done["would"]
+            after, would = done["after"], done["would"] if self._is_dry else []
             if done["problem"]:
                 failure = _virtualenv.failure(environment, done["problem"], done["said"])
         except ValueError as error:
