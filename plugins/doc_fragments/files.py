@@ -53,6 +53,39 @@ options:
       unit:
         description: The systemd unit that has to be restarted when the content changes.
         type: str
+  directories:
+    description:
+      - The directories that have to exist. One that exists keeps its owner and mode.
+      - Missing parents of directories and of files are made with mode 0755 and belong to the owner of the directory
+        above them. Below a directory of a user, all is made as that user.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path on the host.
+        type: str
+        required: true
+      owner:
+        description: Name of the user that owns the directory.
+        type: str
+        default: root
+      group:
+        description: Name of the group that owns the directory.
+        type: str
+        default: root
+      mode:
+        description: Permissions, as a quoted octal number.
+        type: str
+        default: '0755'
+      setting:
+        description: What asks for the directory, for messages, for example V(celery_live.log_file).
+        type: str
+        default: ''
+      instead:
+        description: What could be written there instead, for messages.
+        type: str
+        default: ''
   _texts:
     description: What is to be in O(files), as one JSON text. The action plugin sets it; a playbook cannot.
     type: str

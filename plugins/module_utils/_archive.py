@@ -310,10 +310,11 @@ def _beat(file: File) -> tuple[str, str]:
     return os.path.basename(file.path) if is_beat else "", marker
 
 
-def problems(way: Return) -> list[str]:
+def problems(way: Return, systemd: Systemd) -> list[str]:
     """Why C(way) cannot be gone."""
     files = way.generation.files
     return [
+        *_disk.foreign_units(systemd, [file for file in files if file.path not in way.found], way.found).values(),
         *_files.problems(files, way.found, _disk.exposed(file.path for file in files)),
         *_disk.unknown_accounts(files),
         *way.obstacles,

@@ -40,6 +40,8 @@ DIRECTORIES: dict[str, Any] = {
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},
         "mode": {"type": "str", "default": "0755"},
+        "setting": {"type": "str", "default": ""},
+        "instead": {"type": "str", "default": ""},
     },
 }
 
@@ -66,7 +68,7 @@ def files(items: list[Mapping[str, Any]], texts: str) -> list[File]:
 
 def directories(items: list[Mapping[str, Any]]) -> list[Directory]:
     """The option C(directories). Raises ValueError for a mode that is not octal."""
-    return [Directory(item["path"], _attributes(item)) for item in items]
+    return [Directory(item["path"], _attributes(item), item["setting"], item["instead"]) for item in items]
 
 
 def services(items: list[Mapping[str, Any]]) -> list[Service]:

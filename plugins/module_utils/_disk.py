@@ -12,10 +12,10 @@ import os
 import pwd
 import stat
 import time
-from typing import Callable, Container, Iterable, Iterator
+from typing import Callable, Container, Iterable, Iterator, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _paths
+from ansible_collections.stalk.celery.plugins.module_utils import _paths, _systemctl, _unit_files
 from ansible_collections.stalk.celery.plugins.module_utils._accounts import written
 from ansible_collections.stalk.celery.plugins.module_utils._files import (
     Attributes,
@@ -27,8 +27,10 @@ from ansible_collections.stalk.celery.plugins.module_utils._files import (
     is_stray,
     marker,
 )
+from ansible_collections.stalk.celery.plugins.module_utils._log_directories import Ground
 from ansible_collections.stalk.celery.plugins.module_utils._nss import Nss, gid_of
 from ansible_collections.stalk.celery.plugins.module_utils._paths import Label, Place
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 
 STAMPS = "/run/stalk.celery"
 _HEAD = 4096
@@ -86,6 +88,42 @@ def _exposure(path: str) -> str:
             return "" if place.is_roots else str(place)
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
+
+
+def foreign_units(systemd: Systemd, files: Iterable[File], found: Mapping[str, Found]) -> dict[str, str]:
+    """Which of C(files) are those of units that somebody else has, and what to do about it."""
+    wanted = _unit_files.of(files, _systemctl.UNIT_DIRECTORIES[0])
+    units = systemd.show(list(wanted), _unit_files.PROPERTIES)
+    elsewhere = {name: _systemctl.elsewhere(name) for name in wanted}
+    return _unit_files.problems(wanted, found, units, elsewhere)
+
+
+def grounds(directories: Iterable[Directory]) -> dict[Directory, Ground]:
+    """What there is where C(directories) are wanted."""
+    return {item: _ground(item) for item in dict.fromkeys(directories)}
+
+
+def _ground(item: Directory) -> Ground:
+    try:
+        with _paths.nearest(item.path) as (place, missing):
+            return Ground(
+                is_there=not missing,
+                told=str(place),
+                is_roots=place.is_roots,
+                is_users=attributes(place.owner_status).owner == item.attributes.owner,
+                is_writable=_is_writable(place, item.attributes),
+                is_everybodys=bool(place.owner_status.st_mode & stat.S_IWOTH),
+            )
+    except OSError as error:
+        return Ground(error=f"{error.filename}: {error.strerror}")
+
+
+def _is_writable(place: Place, wanted: Attributes) -> bool:
+    """Whether its owner, as far as there is one, can make files in C(place)."""
+    try:
+        return place.is_writable(*_ids(wanted))
+    except KeyError:
+        return False
 
 
 def unknown_accounts(wanted: Iterable[Wanted]) -> list[str]:

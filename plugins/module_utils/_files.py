@@ -50,10 +50,12 @@ class Attributes:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory that has to exist."""
+    """A directory that has to exist; C(setting) asks for it, and C(instead) is what could be written there."""
 
     path: str
     attributes: Attributes
+    setting: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True)

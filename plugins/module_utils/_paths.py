@@ -70,6 +70,11 @@ class Place:
         with self.reading():
             yield
 
+    def is_writable(self, uid: int, gid: int) -> bool:
+        """Whether user C(uid), who is in group C(gid) too, can make files in here."""
+        with acting_as(uid, gid, gid):
+            return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor, effective_ids=True)
+
     def status(self, name: str) -> os.stat_result | None:
         """What C(name) is in here, itself where it is a link; None where there is nothing."""
         try:
@@ -298,14 +303,14 @@ def _give(descriptor: int, uid: int, gid: int, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def acting_as(uid: int, gid: int) -> Iterator[None]:
-    """Be user C(uid) for a moment, with that user's groups, or with C(gid) where there is no such user."""
+def acting_as(uid: int, gid: int, *more: int) -> Iterator[None]:
+    """Be user C(uid) for a moment, with that user's groups and C(more), or with C(gid) where there is no such user."""
     if os.getuid() != 0 or uid == 0:
         yield
         return
     before = (os.getegid(), os.getgroups())
     primary, groups = _groups(uid, gid)
-    os.setgroups(groups)
+    os.setgroups([*groups, *more])
     os.setegid(primary)
     os.seteuid(uid)
     try:
@@ -472,6 +477,13 @@ def status(path: str) -> os.stat_result | None:
             return place.status(name)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def target(path: str) -> str:
+    """Where the link C(path) leads to, empty where there is none."""
+    with contextlib.suppress(OSError), parent(path) as (place, name):
+        return place.target(name)
+    return ""
 
 
 def exists(path: str) -> bool:

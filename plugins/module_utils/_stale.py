@@ -18,6 +18,8 @@ from ansible_collections.stalk.celery.plugins.module_utils import _apart, _disk,
 from ansible_collections.stalk.celery.plugins.module_utils._apart import Account, Job
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
 
+Find = Callable[[str, float], Iterator[str]]
+
 _MOST_ENTRIES = 200_000
 _MOST_SECONDS = 4.0
 
@@ -53,20 +55,24 @@ def _job(account: Account, services: Sequence[Owned]) -> Job:
         running = [service for service in services if service.pid]
         sources = {current[service.unit.name]: _sources for service in running}
         packages = {service.virtualenv: _packages for service in running}
-        deadline = time.monotonic() + _MOST_SECONDS
         return {
             "current": current,
             "release": {
                 service.unit.name: _releases.release(works_in.get(service.unit.name), service.directory)
                 for service in services
             },
-            "newest": {
-                place: max(_changed(paths(place, deadline)), default=0.0)
-                for place, paths in [*sources.items(), *packages.items()]
-            },
+            "newest": _newest([*sources.items(), *packages.items()], time.monotonic() + _MOST_SECONDS),
         }
 
     return Job(account, look, before)
+
+
+def _newest(places: Iterable[tuple[str, Find]], deadline: float) -> dict[str, float]:
+    """When what is found in each place changed last; a place may be a project and its virtual environment."""
+    result: dict[str, float] = {}
+    for place, find in places:
+        result[place] = max(itertools.chain([result.get(place, 0.0)], _changed(find(place, deadline))))
+    return result
 
 
 def _with_releases(service: Owned, answer: Any) -> Owned:

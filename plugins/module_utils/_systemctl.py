@@ -11,19 +11,27 @@ import time
 import uuid
 from typing import Callable, Iterable, Sequence, Tuple
 
-from ansible_collections.stalk.celery.plugins.module_utils import _bounded, _strangers
+from ansible_collections.stalk.celery.plugins.module_utils import _bounded, _paths, _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._bounded import Said
 from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
 
 Run = Callable[..., Tuple[int, str, str]]
 
+# Where systemd looks for units, that of the administrator first (systemd.unit(5)).
 UNIT_DIRECTORIES = (
     "/etc/systemd/system",
+    "/etc/systemd/system.attached",
+    "/run/systemd/transient",
+    "/run/systemd/generator.early",
     "/run/systemd/system",
+    "/run/systemd/system.attached",
+    "/run/systemd/generator",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
+    "/run/systemd/generator.late",
 )
+_DROP_INS_OF_ADMINISTRATORS = ("/etc/", "/run/")
 PROPERTIES = (
     "ActiveEnterTimestampMonotonic",
     "ActiveState",
@@ -154,7 +162,17 @@ class Systemd:
 
 def unit_file_exists(name: str) -> bool:
     """Whether a unit directory has a file for C(name), loaded or not."""
-    return any(os.path.exists(os.path.join(directory, name)) for directory in UNIT_DIRECTORIES)
+    return any(_paths.exists(os.path.join(directory, name)) for directory in UNIT_DIRECTORIES)
+
+
+def elsewhere(name: str) -> list[str]:
+    """Where others than the administrator have a file for C(name), or a package has drop-ins for it; no masks."""
+    names = [(directory, name) for directory in UNIT_DIRECTORIES[1:]]
+    vendors = [directory for directory in UNIT_DIRECTORIES[1:] if not directory.startswith(_DROP_INS_OF_ADMINISTRATORS)]
+    paths = [os.path.join(*parts) for parts in (*names, *((directory, f"{name}.d") for directory in vendors))]
+    found = {path: _paths.status(path) for path in paths if _paths.target(path) != os.devnull}
+    inodes = {(status.st_dev, status.st_ino): path for path, status in found.items() if status is not None}
+    return sorted(inodes.values())
 
 
 def needs_reload(units: Iterable[Unit]) -> bool:

@@ -18,6 +18,7 @@ description:
   - A file that lacks the text C(Managed by stalk.celery:) in its first three lines was written by somebody else.
     When one is in the way, the module fails before it writes anything. So it does when the file belongs to another
     environment.
+  - A new unit file is refused where the host has a unit of that name already, from a package or running.
   - Before and after it writes files of a unit, the module notes the time below C(/run/stalk.celery). With that,
     M(stalk.celery.units) restarts a unit whose files are newer than its process, even if the run that wrote them died.
 attributes:
@@ -30,30 +31,6 @@ attributes:
 extends_documentation_fragment:
   - stalk.celery.files
 options:
-  directories:
-    description:
-      - The directories that have to exist.
-      - Missing parents of directories and of files are made, owned by root with mode 0755.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path:
-        description: Absolute path on the host.
-        type: str
-        required: true
-      owner:
-        description: Name of the user that owns the directory.
-        type: str
-        default: root
-      group:
-        description: Name of the group that owns the directory.
-        type: str
-        default: root
-      mode:
-        description: Permissions, as a quoted octal number.
-        type: str
-        default: '0755'
   owners:
     description:
       - Beginnings of markers, for example V(live/worker/).
@@ -143,6 +120,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _machine
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+
+_PATIENCE = 60
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
@@ -150,7 +130,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
     wanted: list[_files.Wanted] = [*_arguments.directories(module.params["directories"]), *files]
     found = _disk.look_at(item.path for item in wanted)
-    problems = _files.problems(wanted, found, _disk.exposed(file.path for file in files))
+    new = [file for file in files if file.path not in found]
+    foreign = _disk.foreign_units(Systemd(module.run_command, _PATIENCE), new, found)
+    problems = [*foreign.values(), *_files.problems(wanted, found, _disk.exposed(file.path for file in files))]
     if not module.check_mode:
         problems += _disk.unknown_accounts(wanted)
     if problems:
@@ -188,7 +170,7 @@ def main() -> None:
     )
     try:
         result = run(module)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

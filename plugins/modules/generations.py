@@ -230,7 +230,8 @@ class Generations:
 
     def restored(self) -> dict[str, Any]:
         ways = {name: way for name in self._environments for way in self._ways(name)}
-        problems = [f"{name}: {problem}" for name, way in ways.items() for problem in _archive.problems(way)]
+        found = {name: _archive.problems(way, self._systemd) for name, way in ways.items()}
+        problems = [f"{name}: {problem}" for name, texts in found.items() for problem in texts]
         if problems:
             raise ValueError("\n".join(problems))
         restored = [name for name, way in ways.items() if way.changes]

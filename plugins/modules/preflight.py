@@ -195,6 +195,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import (
     _env_files,
     _files,
     _interpreter,
+    _log_directories,
     _paths,
     _services,
     _stage,
@@ -222,8 +223,13 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     found = _disk.look_at(file.path for file in files)
     around = {service: surroundings(service) for service in services}
     missing = {service: _services.missing(service, around[service]) for service in services}
+    directories = _arguments.directories(module.params["directories"])
+    foreign = _disk.foreign_units(systemd, files, found)
+    others = [file for file in files if file.path not in foreign]
     problems = [
-        *_files.problems(files, found, _disk.exposed(file.path for file in files)),
+        *foreign.values(),
+        *_files.problems(others, found, _disk.exposed(file.path for file in others)),
+        *_log_directories.problems(_disk.grounds(directories)),
         *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
     ]
     plan = _files.plan(files, found)
@@ -355,6 +361,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "files": _arguments.FILES,
+            "directories": _arguments.DIRECTORIES,
             "_texts": _arguments.TEXTS,
             "_script": {"type": "str", "no_log": True},
             "owners": {"type": "list", "elements": "str", "default": []},

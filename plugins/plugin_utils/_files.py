@@ -51,6 +51,8 @@ def _log_directories(services: Sequence[Service]) -> dict[str, Entry]:
             "owner": service["user"],
             "group": service["group"],
             "mode": "0750",
+            "setting": f"celery_{service['environment']}.log_file",
+            "instead": f"/var/log/celery-{service['environment']}/%n.log",
         }
         for service in services
         if service["log_directory"]

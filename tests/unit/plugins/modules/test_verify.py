@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -167,7 +168,8 @@ def test_old_files_release_and_code(run: Run, manager: Manager, project: Project
     _disk.stamp(unit)
     problems, _notes = verify(run, wanted(queues=QUEUES))
     assert problems == ["live/w1: its process is older than its files; run site.yml."]
-    change(manager, unit, ExecMainStartTimestampMonotonic="1")
+    reader = pwd.getpwuid(os.getuid()).pw_name
+    change(manager, unit, ExecMainStartTimestampMonotonic="1", User=reader)
     assert (
         "live/w1: its process is older than the code or the packages on the disk; run restart.yml."
         in verify(run, wanted(queues=QUEUES))[0]
