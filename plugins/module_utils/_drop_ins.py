@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Iterator, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils import _paths, _systemctl
 
 _SPECIFIER = re.compile(r"%[%a-zA-Z]")
 _LONGEST = 1 << 20
@@ -51,16 +51,12 @@ def find(unit: str, places: Sequence[str]) -> list[DropIn]:
 
 
 def _files(directory: str) -> list[str]:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return [name for name in os.listdir(directory) if name.endswith(".conf")]
-    return []
+    return [name for name in _paths.names(directory) if name.endswith(".conf")]
 
 
 def _read(path: str) -> str:
     with contextlib.suppress(OSError):
-        if os.path.isfile(path):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                return file.read(_LONGEST)
+        return _paths.read_linked(path, _LONGEST).decode("utf-8", "replace")
     return ""
 
 

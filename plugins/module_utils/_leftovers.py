@@ -74,7 +74,7 @@ def told(user: User, processes: Sequence[Process]) -> str:
 
 def lock(user: User, run: Callable[[Sequence[str]], None]) -> None:
     """Let nobody be C(user) any more, and nobody else get its number."""
-    shell = next((path for path in _NO_SHELLS if os.path.exists(path)), _NO_SHELLS[-1])
+    shell = next((path for path in _NO_SHELLS if _paths.exists(path)), _NO_SHELLS[-1])
     run(["usermod", "--lock", "--shell", shell, user.name])
 
 

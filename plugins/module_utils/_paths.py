@@ -506,6 +506,17 @@ def read(path: str, most: int = MOST_BYTES) -> bytes:
         return place.read(name, most)
 
 
+def read_linked(path: str, most: int = MOST_BYTES) -> bytes:
+    """The content of the regular file that C(path) is, or leads to by links that stand in directories of root."""
+    for _link in range(_MOST_LINKS):
+        with parent(path) as (place, name):
+            leads_to = target(os.path.join(place.path, name)) if place.is_roots else ""
+            if not leads_to:
+                return place.read(name, most)
+            path = os.path.join(place.path, leads_to)
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+
+
 def names(path: str) -> list[str]:
     """What is in directory C(path), nothing where there is none."""
     try:

@@ -12,7 +12,8 @@ import shutil
 import tempfile
 from typing import Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils import _interpreter, _paths, _sandbox, _trial
+from ansible_collections.stalk.celery.plugins.module_utils import _apart, _interpreter, _paths, _sandbox, _trial
+from ansible_collections.stalk.celery.plugins.module_utils._apart import Account, Job
 from ansible_collections.stalk.celery.plugins.module_utils._log_pipe import LogPipe
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial
@@ -58,7 +59,15 @@ def _outcome(systemd: Systemd, trial: Trial, ended: Unit, log: LogPipe) -> Outco
     outcome = Outcome(ended, log.close())
     if outcome.is_success:
         return outcome
-    return Outcome(ended, outcome.output, systemd.journal(ended), hidden(trial))
+    return Outcome(ended, outcome.output, systemd.journal(ended), _looked(trial))
+
+
+def _looked(trial: Trial) -> dict[str, str]:
+    """What C(hidden) says, asked as the user of the trial, to whom the places belong."""
+    service = trial.service
+    account = Account(service.user if "User" in trial.accounts else "", service.group)
+    found: dict[str, str] = _apart.look(Job(account, lambda _found: hidden(trial))) or {}
+    return found
 
 
 def hidden(trial: Trial) -> dict[str, str]:

@@ -183,11 +183,13 @@ import contextlib
 import json
 import os
 import pwd
+import stat
 from dataclasses import replace
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import (
+    _apart,
     _arguments,
     _as_user,
     _disk,
@@ -202,6 +204,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import (
     _verdict,
     _writes,
 )
+from ansible_collections.stalk.celery.plugins.module_utils._apart import Account, Job
 from ansible_collections.stalk.celery.plugins.module_utils._nss import gid_of
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
@@ -221,7 +224,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         return {"problems": problems, "changing": [], "running": [], "settled": [], "astray": [], "tried": []}
     running = running_units(systemd, [service.unit for service in services])
     found = _disk.look_at(file.path for file in files)
-    around = {service: surroundings(service) for service in services}
+    around = surroundings(services)
     missing = {service: _services.missing(service, around[service]) for service in services}
     directories = _arguments.directories(module.params["directories"])
     foreign = _disk.foreign_units(systemd, files, found)
@@ -273,31 +276,58 @@ def changed_environments(plan: _files.Plan, gone: Mapping[str, _files.Found]) ->
 
 def host_problems(systemd: Systemd) -> list[str]:
     """Why no service can run on this host."""
-    runs_systemd = os.path.isdir(_stage.TRANSIENT_UNITS)
+    runs_systemd = _paths.is_directory(_stage.TRANSIENT_UNITS)
     return _services.host_problems(os.geteuid(), runs_systemd, systemd.version() if runs_systemd else "")
 
 
-def surroundings(service: Service) -> Surroundings:
-    """What C(service) finds on this host."""
-    uid = None
+def surroundings(services: Sequence[Service]) -> dict[Service, Surroundings]:
+    """What C(services) find on this host, each as its user, who has to be able to use it."""
+    uids = {service: uid_of(service.user) for service in services}
+    looked = _apart.look_all({service: _job(service, is_new=uids[service] is None) for service in services})
+    return {service: _surroundings(service, uids[service], looked[service]) for service in services}
+
+
+def uid_of(user: str) -> int | None:
+    """The number of C(user), None if there is none yet."""
     with contextlib.suppress(KeyError):
-        uid = pwd.getpwnam(service.user).pw_uid
+        return pwd.getpwnam(user).pw_uid
+    return None
+
+
+def is_there(directory: str) -> bool:
+    """Whether there is C(directory), or something that this user may not look at: the trial tells of that."""
+    try:
+        return stat.S_ISDIR(os.stat(directory).st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def _job(service: Service, is_new: bool) -> Job:
+    def look(_found: None) -> dict[str, Any]:
+        return {
+            "has_directory": is_there(service.directory),
+            "has_celery": os.access(_interpreter.celery(service.virtualenv), os.X_OK),
+            "celery_problems": _interpreter.problems(service.virtualenv, service.variable),
+            "write_problems": [write_problem(service, path, is_new) for path in service.write_paths],
+        }
+
+    return Job(Account("" if is_new else service.user, service.group), look)
+
+
+def _surroundings(service: Service, uid: int | None, looked: dict[str, Any] | None) -> Surroundings:
+    if looked is None:
+        late = f"its directories do not answer within {_apart.SECONDS:g} s: {service.directory}, {service.virtualenv}."
+        return Surroundings(uid, has_directory=True, has_celery=True, file_problems=(late,))
+    of_env_files = (_env_files.problem(service, path) for path in service.env_files)
     return Surroundings(
         uid=uid,
-        has_directory=os.path.isdir(service.directory),
-        has_celery=os.access(_interpreter.celery(service.virtualenv), os.X_OK),
-        celery_problems=tuple(_interpreter.problems(service.virtualenv, service.variable)),
-        file_problems=tuple(file_problems(service, uid is None)),
+        has_directory=looked["has_directory"],
+        has_celery=looked["has_celery"],
+        celery_problems=tuple(looked["celery_problems"]),
+        file_problems=tuple(filter(None, (*looked["write_problems"], *of_env_files))),
     )
-
-
-def file_problems(service: Service, is_new: bool) -> list[str]:
-    """What is wrong with the paths that C(service) is to read and to write."""
-    found = [
-        *(write_problem(service, path, is_new) for path in service.write_paths),
-        *(_env_files.problem(service, path) for path in service.env_files),
-    ]
-    return [problem for problem in found if problem]
 
 
 def write_problem(service: Service, path: str, is_new: bool) -> str:

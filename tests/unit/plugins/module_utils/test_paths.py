@@ -101,6 +101,19 @@ def test_a_file_that_is_a_link_is_not_read_and_not_written_through(tmp_path: Pat
     assert (tmp_path / "secret").read_text() == "hunter2"
 
 
+def test_a_link_of_root_to_a_file_is_followed_where_that_is_asked_for(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "etc/one").symlink_to("two")
+    (tmp_path / "etc/two").symlink_to("../file")
+    assert _paths.read_linked(str(tmp_path / "etc/one")) == b"text"
+    (home / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "etc/loop").symlink_to("loop")
+    for path in (home / "link", tmp_path / "etc/loop"):
+        with pytest.raises(OSError, match="Too many levels of symbolic links"):
+            _paths.read_linked(str(path))
+
+
 def test_what_is_made_below_a_users_directory_is_made_by_that_user(home: Path) -> None:
     _paths.make_directory(str(home / "var/log"), UAT, UAT, 0o750, unlabelled)
     assert owners(home / "var") == (UAT, UAT, "0o755")

@@ -11,7 +11,8 @@ import os
 import pwd
 import sys
 import syslog
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,14 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.stalk.celery.plugins.module_utils import _disk, _stage, _systemctl
 
 Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Return a directory that users without privileges may enter, unlike that of pytest."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +19,6 @@ UAT, NOBODY = 23456, 65534
 RUN = "20261120T093000Z"
 MARK = "# Managed by stalk.celery: uat/worker/w1.\n"
 UNIT = "celery-uat-w1.service"
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """Return a directory of root that strangers may enter, unlike that of pytest."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
 
 
 @pytest.fixture
