@@ -34,6 +34,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Sys
 
 STAMPS = "/run/stalk.celery"
 _HEAD = 4096
+_TEXT = 1024 * 1024
 
 
 def look(path: str) -> Found | None:
@@ -255,19 +256,25 @@ def strays(
     )
 
 
+def foreign_texts(directory: str) -> dict[str, str]:
+    """The files of root directly in C(directory) that somebody else wrote, and their texts."""
+    texts = {path: head.decode("utf-8", "replace") for path, head in _heads(directory, _TEXT) if marker(head) is None}
+    return dict(sorted(texts.items()))
+
+
 def markers(directory: str) -> dict[str, str]:
     """The files directly in C(directory) that the collection wrote, and their markers."""
     found = {path: marker(head) for path, head in _heads(directory)}
     return {path: name for path, name in sorted(found.items()) if name is not None}
 
 
-def _heads(directory: str) -> Iterator[tuple[str, bytes]]:
+def _heads(directory: str, most: int = _HEAD) -> Iterator[tuple[str, bytes]]:
     """The regular files of root directly in C(directory) and their beginnings; none where others can put files."""
     with contextlib.suppress(OSError), _paths.open_directory(directory) as place:
         for name in place.names() if place.is_roots else []:
             with contextlib.suppress(OSError):
                 if _is_own(place, name):
-                    yield os.path.join(directory, name), place.head(name, _HEAD)
+                    yield os.path.join(directory, name), place.head(name, most)
 
 
 def _is_own(place: Place, name: str) -> bool:

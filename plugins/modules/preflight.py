@@ -198,6 +198,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import (
     _files,
     _interpreter,
     _log_directories,
+    _log_rotation,
     _paths,
     _services,
     _stage,
@@ -233,6 +234,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         *foreign.values(),
         *_files.problems(others, found, _disk.exposed(file.path for file in others)),
         *_log_directories.problems(_disk.grounds(directories)),
+        *_log_rotation.problems(files, _log_rotation.DIRECTORY, _disk.foreign_texts(_log_rotation.DIRECTORY)),
         *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
     ]
     plan = _files.plan(files, found)

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _apart, _archive, _paths, _stale, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils import (
+    _apart,
+    _archive,
+    _log_rotation,
+    _paths,
+    _stale,
+    _systemctl,
+)
 
 from .conftest import Manager, Run
 
@@ -208,6 +215,19 @@ def test_a_log_directory_below_somebody_elses_is_refused_and_below_roots_is_made
     assert run("preflight", directories=[{**wanted, "path": str(made)}])["problems"] == []
     run("files", directories=[{**wanted, "path": str(made)}])
     assert (made.parent.stat().st_uid, made.stat().st_uid, made.stat().st_mode & 0o7777) == (0, NOBODY, 0o750)
+
+
+def test_a_log_file_that_somebody_else_rotates_already_is_refused(
+    run: Run, manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_log_rotation, "DIRECTORY", str(tmp_path))
+    (tmp_path / "celery").write_text("/var/log/celery/*.log {\n    daily\n}\n")
+    file = {"path": str(tmp_path / "celery-uat-w1"), "content": f"{MARK}/var/log/celery/w1.log {{\n    daily\n}}\n"}
+    (problem,) = run("preflight", files=[file])["problems"]
+    assert f"{tmp_path / 'celery'} rotates /var/log/celery/w1.log, and so would" in problem
+    run("files", files=[file])
+    (tmp_path / "celery").unlink()
+    assert run("preflight", files=[file])["problems"] == []
 
 
 @pytest.mark.parametrize("planted", ["link", "directory"])
