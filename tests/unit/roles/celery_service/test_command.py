@@ -209,7 +209,7 @@ def test_what_draws_has_the_terminal_as_it_is() -> None:
 
 
 def test_control_c_ends_what_runs() -> None:
-    terminal = Terminal("print('ready', flush=True)\ntry: time.sleep(50)\nexcept KeyboardInterrupt: sys.exit(5)")
+    terminal = Terminal("try: print('ready', flush=True); time.sleep(50)\nexcept KeyboardInterrupt: sys.exit(5)")
     terminal.until(b"ready")
     os.write(terminal.master, b"\x03")
     assert terminal.end()[1] == 5
