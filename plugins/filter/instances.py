@@ -26,6 +26,11 @@ options:
     description: Whether the host has SELinux, whose policy knows the files of Redis by their types.
     type: bool
     default: false
+  accounts:
+    description: Name of each environment and its account on the host, as M(stalk.celery.accounts) returns them. An
+      instance of its own runs with its group.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -39,15 +44,22 @@ _value:
   type: dict
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._realms import Realm, instances_of
 
 
-def instances(realms: Sequence[Realm], program: str, selinux: bool = False) -> dict[str, list[dict[str, Any]]]:
+def instances(
+    realms: Sequence[Realm],
+    program: str,
+    selinux: bool = False,
+    accounts: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> dict[str, list[dict[str, Any]]]:
     """Return the files and units of the instances."""
-    return instances_of(realms, program, selinux)
+    groups = [{"group": accounts[realm["name"]]["group"]} if realm["name"] in accounts else {} for realm in realms]
+    return instances_of([{**realm, **group} for realm, group in zip(realms, groups, strict=True)], program, selinux)
 
 
 class FilterModule:

@@ -104,6 +104,13 @@ def test_one_instance_for_all_and_one_for_each_that_has_its_own() -> None:
     assert instances(realms(NAMES, GROUPS, twice, "app1"), "")["units"] == [{"name": "redis-celery.service"}]
 
 
+def test_an_instance_of_its_own_has_the_group_that_its_user_has_on_the_host() -> None:
+    found = hostvars(environment({"host": "app1"}), environment({"host": "app1", "kind": "redis_socket"}))
+    kept = realms(NAMES, GROUPS, found, "app1")
+    made = instances(kept, "/usr/bin/redis-server", accounts={"uat": {"group": "users"}})
+    assert {file["variables"]["realm"]["group"] for file in made["files"] if "uat" in file["path"]} == {"users"}
+
+
 @pytest.mark.parametrize("selinux", [False, True])
 def test_the_directories_of_redis_have_the_types_of_its_policy_where_there_is_one(selinux: bool) -> None:
     """Fedora's and the reference policy have them at /var/lib/redis(/.*)? and /run/redis(/.*)? only."""
