@@ -41,7 +41,8 @@ def services_of(
 def _written(kind: str, environment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return what the environment says of its services of a kind; of some there can be one only, named after it."""
     own = environment.get(KINDS[kind], [])
-    return [{**own, "name": kind}] if isinstance(own, Mapping) else own
+    found = [{**own, "name": kind}] if isinstance(own, Mapping) else own
+    return [{key: value for key, value in one.items() if value is not None} for one in found]
 
 
 def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) -> Service:
@@ -53,7 +54,7 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
     names = {"environment": environment["name"], "name": str(own["name"])}
     service.setdefault("unit", "celery-{environment}-{name}.service".format(**names))
     service["stem"] = service["unit"][: -len(".service")]
-    service.setdefault("env_file", f"/etc/conf.d/{service['stem']}.conf")
+    service.setdefault("env_file", f"/etc/conf.d/{service['stem'].replace(':', '_')}.conf")
     service.setdefault("enabled", service["state"] == "started")
     service.setdefault("node", f"{own['name']}@%h")
     service.setdefault("hosts", [own["host"]] if "host" in own else None)

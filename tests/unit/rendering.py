@@ -15,6 +15,7 @@ from ansible_collections.stalk.celery.plugins.filter.quoted import quoted
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 _ROLES = Path(__file__).parents[2] / "roles"
+TEMPLATES = _ROLES / "celery_service/templates"
 
 
 @cache
