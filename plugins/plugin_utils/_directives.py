@@ -16,6 +16,13 @@ from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd impo
 _BOOLEAN = "(?i:yes|no|true|false|on|off|1|0)"
 _BYTES = r"(?=.*[1-9])(?:\d{1,18}|\d{1,6}(?:\.\d{1,3})?[KMGT])"
 _SHARE = r"(?=.*[1-9])(?:100|\d{1,2}(?:\.\d{1,2})?)%"
+# man 7 capabilities; systemd passes over others without a word.
+_CAPABILITIES = (
+    "AUDIT_CONTROL|AUDIT_READ|AUDIT_WRITE|BLOCK_SUSPEND|BPF|CHECKPOINT_RESTORE|CHOWN|DAC_OVERRIDE|DAC_READ_SEARCH|"
+    "FOWNER|FSETID|IPC_LOCK|IPC_OWNER|KILL|LEASE|LINUX_IMMUTABLE|MAC_ADMIN|MAC_OVERRIDE|MKNOD|NET_ADMIN|"
+    "NET_BIND_SERVICE|NET_BROADCAST|NET_RAW|PERFMON|SETFCAP|SETGID|SETPCAP|SETUID|SYS_ADMIN|SYS_BOOT|SYS_CHROOT|"
+    "SYS_MODULE|SYS_NICE|SYS_PACCT|SYS_PTRACE|SYS_RAWIO|SYS_RESOURCE|SYS_TIME|SYS_TTY_CONFIG|SYSLOG|WAKE_ALARM"
+)
 _NETWORKS = ("any", "localhost", "link-local", "multicast")
 
 
@@ -153,7 +160,7 @@ DIRECTIVES: Mapping[str, Directive] = {
     "TasksMax": Directive(_pattern(rf"infinity|[1-9]\d{{0,8}}|{_SHARE}"), "a number, 50% or infinity", number=True),
     "BindPaths": _BIND,
     "BindReadOnlyPaths": _BIND,
-    "CapabilityBoundingSet": Directive(_set("CAP_[A-Z_]+"), "capabilities as CAP_NET_ADMIN, with ~ before them or not"),
+    "CapabilityBoundingSet": Directive(_set(f"CAP_({_CAPABILITIES})"), "capabilities as CAP_KILL, or ~ and others"),
     "DevicePolicy": _one_of("auto", "closed", "strict"),
     "IPAddressAllow": _NETWORK,
     "IPAddressDeny": _NETWORK,

@@ -66,7 +66,19 @@ def flower(**changes: Any) -> dict[str, Any]:
         (changed(environment={"DJANGO_SETTINGS_MODULE": "nothing", **UAT["environment"]}), ["celery_uat", "'nothing'"]),
         (worker(options=["--without-gosip"]), ["celery_uat", "No such option", "--without-gosip"]),
         (changed(beat={"host": "app1", "scheduler": "absent:Absent"}), ["celery_uat", "No module named 'absent'"]),
-        (worker(limits={"MemoryMax": "lots"}), ["celery_uat", "MemoryMax=lots"]),
+        (worker(limits={"MemoryMax": "lots"}), ["celery_uat.workers[0].limits.MemoryMax is 'lots'", "2G"]),
+        (worker(sandbox={"SystemCallFilter": "none_such"}), ["celery_uat", "SystemCallFilter=none_such"]),
+        (
+            changed(
+                sandbox={"UMask": "0027\rExecStartPre=+/usr/bin/touch /root/injected"},
+                workers=[{"name": "w1", "queues": [False]}],
+            ),
+            ["celery_uat.sandbox.UMask has a carriage return", "queues[0] is false, not a string. Write it in quotes"],
+        ),
+        (
+            worker(unit="systemd-logind.service"),
+            ["celery_uat.workers w1.unit is systemd-logind.service", "celery-uat-w1.service"],
+        ),
         (changed(directory="/home/uat/nothing"), ["celery_uat", "/home/uat/nothing"]),
         (changed(virtualenv="/usr"), ["celery_uat", "/usr", "packages"]),
         (

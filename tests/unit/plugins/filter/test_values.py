@@ -133,6 +133,7 @@ def test_a_value_that_systemd_takes_is_written(keys: str, line: str) -> None:
     ("keys", "expected"),
     [
         ({"sandbox": {"UMask": "0027\rExecStartPre=+/bin/id"}}, ["sandbox.UMask has a carriage return"]),
+        ({"sandbox": {"CapabilityBoundingSet": "CAP_NOTHING"}}, ["sandbox.CapabilityBoundingSet is 'CAP_NOTHING'"]),
         ({"limits": {"Slice": "a.slice\\"}}, ["limits.Slice ends with a backslash"]),
         ({"sandbox": {"SupplementaryGroups": 'x",\\'}}, ["sandbox.SupplementaryGroups ends with a backslash"]),
         ({"sandbox": {"SupplementaryGroups": '", "--uid=root'}}, ["sandbox.SupplementaryGroups is"]),
