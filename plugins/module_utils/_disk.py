@@ -12,6 +12,7 @@ import os
 import pwd
 import stat
 import time
+from types import MappingProxyType
 from typing import Callable, Container, Iterable, Iterator, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
@@ -77,18 +78,26 @@ def attributes(status: os.stat_result) -> Attributes:
     return Attributes(owner, written(Nss().group_of(status.st_gid)), stat.S_IMODE(status.st_mode))
 
 
-def exposed(paths: Iterable[str]) -> dict[str, str]:
-    """Which of C(paths) others than root could have put something else at, and what lets them do so."""
-    reasons = {path: _exposure(path) for path in paths}
+def exposed(paths: Iterable[str], owners: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Which of C(paths) others than root could have put something else at, and what lets them do so.
+
+    C(owners) are those that files are to have: what is to be a user's own may lie in that user's directory.
+    """
+    reasons = {path: _exposure(path, owners.get(path, "root")) for path in paths}
     return {path: reason for path, reason in reasons.items() if reason}
 
 
-def _exposure(path: str) -> str:
+def _exposure(path: str, owner: str) -> str:
     try:
         with _paths.nearest(os.path.dirname(path)) as (place, _missing):
-            return "" if place.is_roots else str(place)
+            return "" if place.is_roots or _belongs_to(place, owner) else str(place)
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
+
+
+def _belongs_to(place: _paths.Place, owner: str) -> bool:
+    uid = place.owner_status.st_uid
+    return uid != 0 and is_known(pwd.getpwnam, owner) and pwd.getpwnam(owner).pw_uid == uid
 
 
 def foreign_units(systemd: Systemd, files: Iterable[File], found: Mapping[str, Found]) -> dict[str, str]:
@@ -186,7 +195,10 @@ def make_directory(item: Directory, label: Label) -> None:
 
 def make_parents(path: str, label: Label) -> None:
     """Make what is missing above C(path)."""
-    _paths.make_directory(os.path.dirname(path), os.getuid(), os.getgid(), 0o755, label)
+    directory = os.path.dirname(path)
+    with _paths.nearest(directory) as (place, _missing):
+        uid, gid = _paths.owner_of_new(place)
+    _paths.make_directory(directory, uid, gid, 0o755, label)
 
 
 def adjust(file: File) -> None:

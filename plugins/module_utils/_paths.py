@@ -560,7 +560,7 @@ def make_directory(path: str, uid: int, gid: int, mode: int, label: Label) -> bo
             return False
         made = place.path
         for number, name in enumerate(missing, 1):
-            user, group = (os.getuid(), os.getgid()) if place.is_roots else _owner_of_new(place)
+            user, group = owner_of_new(place)
             attributes = (uid, gid, mode) if number == len(missing) else (user, group, 0o755)
             with naming(os.path.join(made, name)), open_directory(made) as inner:
                 inner.make(name, *attributes, label)
@@ -568,7 +568,10 @@ def make_directory(path: str, uid: int, gid: int, mode: int, label: Label) -> bo
     return True
 
 
-def _owner_of_new(place: Place) -> tuple[int, int]:
+def owner_of_new(place: Place) -> tuple[int, int]:
+    """To which user and group it belongs what is made in a directory."""
+    if place.is_roots:
+        return os.getuid(), os.getgid()
     uid = place.owner_status.st_uid
     return uid, _groups(uid, place.owner_status.st_gid)[0]
 

@@ -132,7 +132,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     found = _disk.look_at(item.path for item in wanted)
     new = [file for file in files if file.path not in found]
     foreign = _disk.foreign_units(Systemd(module.run_command, _PATIENCE), new, found)
-    problems = [*foreign.values(), *_files.problems(wanted, found, _disk.exposed(file.path for file in files))]
+    owners = {file.path: file.attributes.owner for file in files}
+    problems = [*foreign.values(), *_files.problems(wanted, found, _disk.exposed(owners, owners))]
     if not module.check_mode:
         problems += _disk.unknown_accounts(wanted)
     if problems:

@@ -16,7 +16,8 @@ description:
   - Everything runs as the user of the environment, in a transient unit of systemd without a terminal, with C(uv) where
     the user has it and C(pip) otherwise. A unit ends with all its processes when it is done, after half an hour at the
     latest, or when it has neither written nor computed anything for three minutes.
-  - An environment whose packages cannot be installed does not keep the others from it. It is returned in RV(failed_environments).
+  - An environment whose packages cannot be installed does not keep the others from it. It is in
+    RV(failed_environments).
   - A virtual environment whose making was interrupted is finished. One that works is never emptied.
 attributes:
   check_mode:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import time
 from pathlib import Path
 from typing import Any
@@ -121,6 +123,24 @@ def test_an_environment_file_in_a_directory_of_a_user_is_refused(run: Run, manag
         assert f"{path} is not safe from others than root" in message
         assert f"{home} belongs to {UAT}:{UAT} 0755" in message
         assert "for example below /etc/conf.d" in message
+
+
+def test_a_file_that_is_to_be_a_users_may_lie_in_a_directory_of_that_user(
+    run: Run, manager: Manager, tmp_path: Path
+) -> None:
+    """As the configuration of RabbitMQ, whose package gives /etc/rabbitmq to it; nobody else's file may."""
+    rabbit = pwd.getpwnam("nobody")
+    names = {"owner": rabbit.pw_name, "group": grp.getgrgid(rabbit.pw_gid).gr_name}
+    directory = tmp_path / "rabbitmq"
+    directory.mkdir()
+    os.chown(directory, rabbit.pw_uid, rabbit.pw_gid)
+    file = {"path": str(directory / "conf.d/own.conf"), "content": MARK, **names}
+    first = run("files", files=[file])
+    assert first.get("changed") is True, first["printed"]
+    assert (directory / "conf.d/own.conf").owner() == rabbit.pw_name
+    assert run("files", files=[file])["changed"] is False
+    others = run("files", files=[{**file, "path": str(directory / "other"), "owner": "root", "group": "root"}])
+    assert "is not safe from others than root" in others["msg"]
 
 
 def test_a_user_does_not_get_its_own_files_into_a_generation(
