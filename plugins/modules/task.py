@@ -15,7 +15,8 @@ description:
   - Sends a task in the context of a service, as its user, in its directory and with its variables, and waits until a
     worker has run it, on this host or on another one.
   - Needs no result backend and works for tasks that ignore their results, too, since the worker tells through the
-    broker that the task is done. The serializer of the application has to be able to take the result.
+    broker that the task is done. The serializer of the application has to be able to take the result,
+    which may be 1 MiB of JSON and 50 levels deep.
   - Fails when the application has no such task, when the task fails, and when it is not done in time. A task that no
     worker has begun until then is not run later.
   - With Redis, the answer of a task that ends after O(timeout) stays in the broker, in a list of its own whose name
