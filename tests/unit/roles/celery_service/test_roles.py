@@ -36,7 +36,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "include_role in blocks": {
         "tasks": [{"block": [{"include_role": {"name": role}}], "when": "true"} for role in ROLES]
     },
-    "include_role in a loop": {"tasks": [{"include_role": {"name": "{{ item }}"}, "loop": ROLES}], "hosts": "live"},
+    "include_role in a loop": {"tasks": [{"include_role": {"name": "{{ item }}"}, "loop": ROLES}]},
     "include_role with strategy free": {
         "tasks": [{"include_role": {"name": role}} for role in ROLES],
         "strategy": "free",
@@ -52,7 +52,6 @@ FORMS: dict[str, dict[str, Any]] = {
 
 TAGGED: dict[str, dict[str, Any]] = {
     "roles": {"roles": [{"role": WORKER}, {"role": BEAT, "tags": ["beat"]}, {"role": FLOWER, "tags": ["flower"]}]},
-    "import_role": {"tasks": [{"import_role": {"name": role}, "tags": [role[-4:]]} for role in ROLES]},
     "include_role": {
         "tasks": [
             {"include_role": {"name": role, "apply": {"tags": [role[-4:]]}}, "tags": [role[-4:]]} for role in ROLES
