@@ -74,6 +74,8 @@ def _reader(request: Answer) -> Reader:
         "deaf": flag,
         "pool": string,
         "queues": QUEUES,
+        "answers": known(keyed(nodes, number), {}),
+        "others": known(table(items(string)), {}),
     }
     verified = {"worked": table(maybe(flag)), "later": keyed(nodes, maybe(_NODE))}
     return fields({**inspected, **(verified if request["do"] == "verify" else {})})

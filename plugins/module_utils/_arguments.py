@@ -83,6 +83,7 @@ def services(items: list[Mapping[str, Any]]) -> list[Service]:
             directory=item["directory"],
             virtualenv=item["virtualenv"],
             tried=item["try"],
+            started=item["state"] == "started",
             write_paths=tuple(item["write_paths"]),
             env_files=tuple(item["env_files"]),
         )

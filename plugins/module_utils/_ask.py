@@ -30,6 +30,7 @@ import sys
 import time
 import traceback
 import uuid
+from collections import Counter
 from functools import partial
 from typing import Any, Dict, Iterable, Mapping, Sequence
 
@@ -37,6 +38,8 @@ Answer = Dict[str, Any]
 
 CANARY = "celery.accumulate"
 IMPORT = 120  # seconds that importing an application may take at least, as in a trial
+_ROLL_CALL = 1  # seconds without an answer after which all nodes have answered
+_MOST_OTHERS = 1000
 _REPLY = "stalk.celery.reply"
 _ASKED_NAMES = 200  # tasks of an application about which its router is asked, at most
 _GRACE = 1  # seconds
@@ -83,6 +86,7 @@ class Asker:
         self.app = app
         self.connection = connection
         self.clock = clock
+        self.heard: Counter[str] = Counter()
         mailbox = app.control.mailbox
         mailbox.accept = {*app.conf.accept_content, app.conf.task_serializer}
         mailbox.serializer = _serializer(app)
@@ -93,10 +97,29 @@ class Asker:
         allowed = self.app.conf.worker_enable_remote_control
         return not (allowed and self.connection.supports_exchange_type("fanout"))
 
-    def inspect(self, nodes: Sequence[str], patience: float) -> Answer:
-        """What C(nodes) say of themselves; C(None) for one that does not answer within C(patience) seconds."""
+    def roll_call(self, nodes: Sequence[str], patience: float) -> None:
+        """Hear how often each node answers, also one that is not among C(nodes), which have C(patience) seconds."""
+        if self.is_deaf:
+            return
         self.clock.doing = "waiting for the answers of the workers"
-        alive = sorted(self._tell("ping", nodes, patience))
+        replies = self.app.control.broadcast(
+            "ping", connection=self.connection, reply=True, timeout=min(_ROLL_CALL, self.clock.left())
+        )
+        self.heard.update(str(node) for reply in replies or () for node in reply)
+        self.heard.update(self._tell("ping", [node for node in nodes if node not in self.heard], patience).keys())
+
+    def others(self, nodes: Sequence[str], queues: Iterable[str], patience: float) -> Answer:
+        """Those of C(queues) that each node that is not among C(nodes) consumes, without those that consume none."""
+        unknown = sorted({*self.heard} - {*nodes})[:_MOST_OTHERS]
+        told = self._tell("active_queues", unknown, patience)
+        consumed = {node: [queue.get("alias") or queue["name"] for queue in answer] for node, answer in told.items()}
+        found = {node: sorted({*names} & {*queues}) for node, names in consumed.items()}
+        return {node: names for node, names in found.items() if names}
+
+    def inspect(self, nodes: Sequence[str], patience: float) -> Answer:
+        """What C(nodes) say of themselves; C(None) for one that has not been heard."""
+        self.clock.doing = "waiting for the answers of the workers"
+        alive = sorted(node for node in nodes if self.heard[node])
         told = {
             command: self._tell(command, alive, patience)
             for command in ("active_queues", "active", "reserved", "scheduled", "stats")
@@ -117,7 +140,7 @@ class Asker:
             connection=self.connection,
             reply=True,
             timeout=min(patience, self.clock.left()),
-            limit=len(nodes),
+            limit=sum(max(self.heard[node], 1) for node in nodes),
         )
         return {node: answer for reply in replies or () for node, answer in reply.items() if node in nodes}
 
@@ -468,11 +491,20 @@ def answer(request: Answer, clock: Clock) -> Answer:
             node: sorted({*(queues or asker.default_queues())} - {*request["excluded"].get(node, ())})
             for node, queues in request["nodes"].items()
         }
-        nodes = dict.fromkeys(wanted) if asker.is_deaf else asker.inspect(list(wanted), request["patience"])
+        patience = request["patience"]
+        asker.roll_call(list(wanted), patience)
+        nodes = asker.inspect(list(wanted), patience)
         queues = {queue for node in wanted for queue in (*wanted[node], *((nodes[node] or {}).get("queues", ())))}
         for names in request.get("stopped", ()):
             queues.update(names or asker.default_queues())
-        result: Answer = {"nodes": nodes, "wanted": wanted, "deaf": asker.is_deaf, "pool": str(app.conf.worker_pool)}
+        result: Answer = {
+            "nodes": nodes,
+            "wanted": wanted,
+            "deaf": asker.is_deaf,
+            "pool": str(app.conf.worker_pool),
+            "answers": {node: asker.heard[node] for node in wanted},
+            "others": asker.others(list(wanted), queues, patience),
+        }
         if request["do"] == "verify":
             result.update(asker.verify(wanted, nodes, request["patience"]))
         return {**result, "queues": asker.lengths(queues)}

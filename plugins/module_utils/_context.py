@@ -120,6 +120,15 @@ def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -
         return dict(zip(requests, pool.map(run, requests)))
 
 
+def others(answers: Mapping[Context, Answer]) -> list[Answer]:
+    """The nodes that consume the queues of the services, and are none of them, as plain data."""
+    return [
+        {"environment": context.service.environment, "node": node, "queues": queues}
+        for context, answer in answers.items()
+        for node, queues in answer.get("others", {}).items()
+    ]
+
+
 def _run(systemd: Systemd, context: Context, request: Request, program: str) -> Answer:
     request = {**request, "import_timeout": context.import_timeout}
     seconds = context.import_timeout + request["timeout"] + _START

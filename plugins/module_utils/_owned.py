@@ -119,13 +119,19 @@ class Owned:
         return self.variables.get(f"{_PREFIXES[self.kind]}_OPTS", "")
 
 
-def find(systemd: Systemd) -> list[Owned]:
-    """All services of this host that the collection wrote. Raises ValueError if this user cannot read them."""
+def units_by_name() -> dict[str, list[str]]:
+    """The environment, kind and name of each unit on this host that the collection wrote."""
     names = {}
     prefixes = _disk.markers(_systemctl.UNIT_DIRECTORIES[0])
     for path, parts in ((path, marker.split("/")) for path, marker in prefixes.items() if path.endswith(".service")):
         if len(parts) >= len(("environment", "kind", "name")) and parts[1] in KINDS:
             names[os.path.basename(path)] = parts[:3]
+    return names
+
+
+def find(systemd: Systemd) -> list[Owned]:
+    """All services of this host that the collection wrote. Raises ValueError if this user cannot read them."""
+    names = units_by_name()
     if names and os.geteuid() != 0:
         raise ValueError("The services of a host can only be read by root: set 'become: true'.")
     units = systemd.show(list(names), PROPERTIES)

@@ -17,7 +17,10 @@ OLDEST_SYSTEMD = 247
 
 @dataclass(frozen=True)
 class Service:
-    """A service as the inventory describes it; C(tried) if its virtual environment is complete."""
+    """A service as the inventory describes it; C(tried) if its virtual environment is complete.
+
+    C(started) if it is to run.
+    """
 
     unit: str
     environment: str
@@ -29,6 +32,7 @@ class Service:
     tried: bool
     write_paths: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
+    started: bool = True
 
     def __str__(self) -> str:
         return f"{self.variable}/{self.name}"

@@ -122,6 +122,11 @@ def look(wanted: Wanted, seen: Seen | None) -> list[Finding]:
     return findings
 
 
+def orphan(service: Owned) -> str:
+    """What is wrong with a service that runs and that the inventory does not ask for."""
+    return f"{service}: {service.unit.name} runs, and the inventory does not ask for it; run site.yml, or remove.yml."
+
+
 def judge(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[str, Any]) -> list[Finding]:
     """What the C(answer) of an application says of those of its workers that are up."""
     if "error" in answer:
@@ -131,7 +136,12 @@ def judge(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[st
     if answer["deaf"]:
         text = "takes no remote commands (worker_enable_remote_control is off, or its broker has no broadcasts)"
         return [*(Finding(worker, text, wrong=False) for worker in wanted), *_queues(wanted, seen, answer)]
-    findings = []
+    findings = [
+        Finding(worker, f"{times} processes answer to the node name {worker.node}; each takes its part of the tasks")
+        for worker in wanted
+        for times in [answer.get("answers", {}).get(worker.node, 0)]
+        if times > 1
+    ]
     for worker in wanted:
         told = answer["nodes"][worker.node]
         if told is None:

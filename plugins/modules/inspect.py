@@ -127,6 +127,19 @@ problems:
   type: list
   elements: str
   sample: ['live/w1: connecting to the broker failed: OperationalError: Connection refused']
+doubles:
+  description: Workers whose node name another process has, too.
+  returned: success
+  type: list
+  elements: str
+  sample: ['live/w1: 2 processes answer to the node name w1@app1.']
+others:
+  description:
+    - The nodes that consume the same queues and are not on this host, see P(stalk.celery.unknown_nodes#filter).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{environment: live, node: w1@app2, queues: [celery]}]
 """
 
 from typing import Any
@@ -145,9 +158,7 @@ def inspect(systemd: Systemd, environments: list[str], stopped: bool, timeout: f
     services = _owned.of_environments(_owned.find(systemd), environments)
     workers = [service for service in services if service.kind == "worker"]
     contexts = [
-        context
-        for context in _context.contexts(workers)
-        if stopped or any(worker.pid for worker in context.services)
+        context for context in _context.contexts(workers) if stopped or any(worker.pid for worker in context.services)
     ]
     requests = {
         context: {
@@ -167,6 +178,13 @@ def inspect(systemd: Systemd, environments: list[str], stopped: bool, timeout: f
         "workers": [described(worker, answer_of.get(worker.unit.name, {})) for worker in workers],
         "queues": queues,
         "problems": [f"{context}: {answer['error']}" for context, answer in answers.items() if "error" in answer],
+        "doubles": [
+            f"{worker}: {times} processes answer to the node name {worker.node}."
+            for worker in workers
+            for times in [answer_of.get(worker.unit.name, {}).get("answers", {}).get(worker.node, 0)]
+            if times > 1
+        ],
+        "others": _context.others(answers),
     }
 
 

@@ -20,6 +20,10 @@ description:
     imports the app and its tasks, and ends. The running service goes on all the while, and what the trial needed is
     removed.
   - Warns of directories that the app is set up to write to and that its sandbox closes.
+  - Looks for Celery processes that run the application of an environment and are not of its services, such as those of
+    an older set-up. No service is started, or started anew, beside one. It counts if the environment's user or root
+    runs it, or a unit that works in the directory of the environment; not if it has another application, broker or
+    settings.
   - A trial makes none of the directories that systemd would make for the unit. If the user of the unit does not exist
     yet, a dynamic user takes its place.
 attributes:
@@ -82,6 +86,11 @@ options:
         description: Whether the virtual environment is complete, so that it can be checked and the app tried.
         type: bool
         default: true
+      state:
+        description: Whether the service is to run.
+        type: str
+        choices: [started, stopped]
+        default: started
   owners:
     description: Beginnings of markers, as for M(stalk.celery.files). A stray is a change of its environment.
     type: list
@@ -199,6 +208,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import (
     _interpreter,
     _log_directories,
     _log_rotation,
+    _neighbours,
     _paths,
     _services,
     _stage,
@@ -238,6 +248,13 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
     ]
     plan = _files.plan(files, found)
+    changing = (*plan.restart, *(service.unit for service in services if service.unit not in running))
+    starting = {service.environment for service in services if service.started and service.unit in changing}
+    for beside in _neighbours.find(systemd, _neighbours.planned(services, files)):
+        if beside.is_harmless or beside.environment not in starting or module.params["everything"]:
+            module.warn(str(beside))
+        else:
+            problems.append(str(beside))
     renamed = _files.renamed(files, found)
     gone = strays(module, files)
     result = {
@@ -414,6 +431,7 @@ def main() -> None:
                     "write_paths": {"type": "list", "elements": "str", "default": []},
                     "env_files": {"type": "list", "elements": "str", "default": []},
                     "try": {"type": "bool", "default": True},
+                    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
                 },
             },
         },

@@ -160,6 +160,17 @@ ansible_facts:
           type: dict
           sample:
             live: [{run: 20261121T093000Z, release: /srv/edc/releases/41}]
+        foreign:
+          description:
+            - The Celery processes that run the application of an environment and are not of its services, with what
+              they belong to. A sentence for each, without secrets.
+          type: list
+          elements: str
+          sample:
+            - >-
+              live: a Celery worker that is not of this collection runs its application here: celery.service, pid 4711,
+              user live, celery -A edc worker. Stop it first, through its own manager: systemctl disable --now
+              celery.service.
 """
 
 import time
@@ -167,7 +178,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _archive, _owned, _stale, _strangers
+from ansible_collections.stalk.celery.plugins.module_utils import _archive, _neighbours, _owned, _stale, _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
 from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
@@ -182,6 +193,7 @@ def facts(systemd: Systemd, warn: Callable[[str], None]) -> dict[str, Any]:
         "now": utc(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000),
         "services": [described(service, stale[service.unit.name]) for service in services],
         "generations": _archive.known(),
+        "foreign": [str(process) for process in _neighbours.find(systemd, _neighbours.configured_here(services))],
     }
 
 

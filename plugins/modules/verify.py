@@ -20,7 +20,11 @@ description:
   - Beat schedules; its status, with the time of its last task, is among the notes.
   - A worker that stops, one that is too busy to answer (pools V(solo), V(gevent) and V(eventlet)) and a queue whose
     workers are all occupied, or go on with tasks that came earlier, are worth a note and no problem.
+  - The task reaches its queue whatever the routes of the application are. Where its router keeps the answer back, the
+    count of accepted tasks has to rise instead.
   - A broadcast queue gets no task, which all workers would run.
+  - Two nodes that answer to one name, and Celery processes of this host that run the application outside of the
+    services, are problems; a Flower among them is a note.
   - Never fails on what it finds, but returns it. Changes nothing, and restarts nothing.
   - With Redis, the answer of a task that an overloaded worker runs too late stays in the broker, see
     M(stalk.celery.task).
@@ -89,6 +93,13 @@ options:
       virtualenv:
         description: Not looked at.
         type: str
+  environments:
+    description:
+      - Environments of which O(services) has all that this host is to run. A service of theirs that runs and is not
+        among them is a problem.
+    type: list
+    elements: str
+    default: []
   timeout:
     description:
       - Seconds that connecting to a broker, all answers and all tasks may take. Different applications are asked at the
@@ -127,6 +138,19 @@ notes:
   type: list
   elements: str
   sample: ['live/beat: scheduling; 17 sent, the last at 12:03:11.']
+nodes:
+  description: The names of the workers that this host has, as Celery knows them.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{environment: live, node: w1@app1}]
+others:
+  description:
+    - The nodes that consume the same queues and are not on this host, see P(stalk.celery.unknown_nodes#filter).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{environment: live, node: w1@app2, queues: [celery]}]
 """
 
 import contextlib
@@ -138,6 +162,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import (
     _arguments,
     _context,
+    _neighbours,
     _owned,
     _stale,
     _strangers,
@@ -152,12 +177,23 @@ _PATIENCE = 60
 _IGNORED = ("type", "user", "group", "directory", "virtualenv")
 
 
-def verify(systemd: Systemd, wanted: Sequence[Wanted], timeout: float, warn: Callable[[str], None]) -> dict[str, Any]:
+def verify(
+    systemd: Systemd,
+    wanted: Sequence[Wanted],
+    environments: Sequence[str],
+    timeout: float,
+    warn: Callable[[str], None],
+) -> dict[str, Any]:
     """What the module returns."""
     units = {service.unit for service in wanted}
-    owned, stale = _stale.look([service for service in _owned.find(systemd) if service.unit.name in units], warn)
+    here, stale = _stale.look(
+        [one for one in _owned.find(systemd) if one.unit.name in units or one.environment in environments], warn
+    )
+    owned = [service for service in here if service.unit.name in units]
     seen = {service.unit.name: look(service, stale[service.unit.name]) for service in owned}
     findings = [finding for service in wanted for finding in _verify.look(service, seen.get(service.unit))]
+    orphans = [service for service in here if service.environment in environments and service.unit.name not in units]
+    foreign = _neighbours.find(systemd, _neighbours.configured_here([*owned, *orphans]))
     asked = {service.unit: service for service in wanted if service.kind == "worker" and can_answer(seen, service)}
     contexts = _context.contexts([service for service in owned if service.unit.name in asked])
     workers = {context: [asked[service.unit.name] for service in context.services] for context in contexts}
@@ -165,8 +201,17 @@ def verify(systemd: Systemd, wanted: Sequence[Wanted], timeout: float, warn: Cal
     for context, answer in answers.items():
         findings += _verify.judge(workers[context], seen, answer)
     return {
-        "problems": [shown(systemd, finding, seen) for finding in findings if finding.wrong],
-        "notes": [str(finding) for finding in findings if not finding.wrong],
+        "problems": [
+            *(shown(systemd, finding, seen) for finding in findings if finding.wrong),
+            *(_verify.orphan(service) for service in orphans if service.unit.is_running),
+            *(str(process) for process in foreign if not process.is_harmless),
+        ],
+        "notes": [
+            *(str(finding) for finding in findings if not finding.wrong),
+            *(str(process) for process in foreign if process.is_harmless),
+        ],
+        "nodes": [{"environment": service.environment, "node": service.node} for service in here if service.node],
+        "others": _context.others(answers),
     }
 
 
@@ -248,6 +293,7 @@ def main() -> None:
                     **{name: {"type": "str"} for name in _IGNORED},
                 },
             },
+            "environments": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
@@ -256,6 +302,7 @@ def main() -> None:
         result = verify(
             Systemd(module.run_command, _PATIENCE),
             started(module.params["services"]),
+            module.params["environments"],
             module.params["timeout"],
             module.warn,
         )

@@ -19,6 +19,7 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._fleet import (
     Report,
     Row,
 )
+from ansible_collections.stalk.celery.plugins.plugin_utils._nodes import sentence, unknown_nodes
 
 _NAMED = 5  # hosts that a command names at most; for more it names the environment
 _SITE, _RESTART, _VERIFY, _REMOVE, _ROLLBACK = "site", "restart", "verify", "remove", "rollback"
@@ -59,12 +60,17 @@ class Item:
     command: str
 
 
-def items_of(rows: Sequence[Row], reports: Sequence[Report]) -> list[Item]:
-    """Return what needs attention: first hosts, then services, those together that one command mends."""
+def items_of(rows: Sequence[Row], reports: Sequence[Report], limited: bool = False) -> list[Item]:
+    """Return what needs attention: first hosts, then services, those together that one command mends.
+
+    :param rows: the services.
+    :param reports: what is known of each host.
+    :param limited: whether hosts may be missing, so that nobody knows whose an unknown node is.
+    """
     found = sorted(((what, row) for row in rows for what in _troubles(row)), key=_order)
     return [
         *(item for report in reports for item in _of_host(report)),
-        *_of_environments(reports, {row.environment for row in rows}),
+        *_of_environments(reports, {row.environment for row in rows}, limited),
         *(
             _item(what, [row for _what, row in group])
             for (what, _environment), group in groupby(found, key=lambda pair: (pair[0], pair[1].environment))
@@ -115,14 +121,20 @@ def _of_host(report: Report) -> list[Item]:
     return [Item("", host, problem, verify) for problem in report["problems"]]
 
 
-def _of_environments(reports: Sequence[Report], environments: Container[str]) -> list[Item]:
+def _of_environments(reports: Sequence[Report], environments: Container[str], limited: bool) -> list[Item]:
     """Return what holds for an environment on some of its hosts."""
     unfinished = {
         report["host"]: [name for name, kept in report["generations"].items() if kept and kept[0]["unfinished"]]
         for report in reports
     }
+    absent = {name for report in reports if report["unreachable"] for name in report["groups"]}
     unread = {report["host"]: report["unread"] for report in reports}
-    return [
+    strange = [
+        Item(name, "", sentence(node, queues), f"ansible-playbook stalk.celery.verify -l {name}")
+        for name, node, queues in unknown_nodes(reports, absent)
+        if name in environments and not limited
+    ]
+    return strange + [
         Item(environment, ", ".join(hosts), what, f"ansible-playbook stalk.celery.{playbook} -l {environment}")
         for what, playbook, found in (
             ("a rollback was not finished", _ROLLBACK, unfinished),

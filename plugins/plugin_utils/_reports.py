@@ -72,6 +72,7 @@ _WORKER = some(
     },
     "unit",
 )
+_OTHER = fields({"environment": name, "node": string, "queues": items(string)})
 _GENERATION = fields(
     {"run": run, "release": known(string, ""), "undoes": string, "differs": known(flag, True), "unfinished": flag}
 )
@@ -88,7 +89,9 @@ def report_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     known_facts = results["facts"].get("ansible_facts", {})
     found = known_facts.get("stalk_celery", {}) if isinstance(known_facts, Mapping) else None
     problems: list[str] = []
-    facts = _read("services", some({"services": items(_SERVICE), "now": string}), found, problems)
+    facts = _read(
+        "services", some({"services": items(_SERVICE), "now": string, "foreign": items(requoted)}), found, problems
+    )
     outdated = _read("files", some({"restart": items(string)}), results["files"], problems)
     inspected = inspected_of(results["inspected"])
     kept = generations_of(results["kept"].get("generations", {}), problems)
@@ -105,7 +108,9 @@ def report_of(raw: Mapping[str, Any]) -> dict[str, Any]:
         "queues": inspected["queues"],
         "unread": raw["unread"],
         "generations": kept,
-        "problems": [*failed, *inspected["problems"], *problems],
+        "problems": [*failed, *inspected["problems"], *inspected["doubles"], *facts.get("foreign", []), *problems],
+        "nodes": [{"environment": one["environment"], "node": one["node"]} for one in facts.get("services", [])],
+        "others": inspected["others"],
     }
 
 
@@ -118,12 +123,16 @@ def inspected_of(result: Mapping[str, Any]) -> dict[str, Any]:
             ("workers", items(_WORKER), []),
             ("queues", table(QUEUES), {}),
             ("problems", items(requoted), []),
+            ("doubles", items(requoted), []),
+            ("others", items(_OTHER), []),
         )
     }
     return {
         "workers": said["workers"] or [],
         "queues": said["queues"] or {},
         "problems": [*(said["problems"] or []), *wrong],
+        "doubles": said["doubles"] or [],
+        "others": said["others"] or [],
     }
 
 

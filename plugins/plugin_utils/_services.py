@@ -103,7 +103,18 @@ def trials_of(services: Sequence[Service], installed: bool = False) -> list[dict
 
     :param installed: whether the virtual environments that the role installs are complete, so that they can be tried.
     """
-    keys = ("unit", "environment", "name", "user", "group", "directory", "virtualenv", "write_paths", "env_files")
+    keys = (
+        "unit",
+        "environment",
+        "name",
+        "user",
+        "group",
+        "directory",
+        "virtualenv",
+        "write_paths",
+        "env_files",
+        "state",
+    )
     return [
         {**{key: service[key] for key in keys}, "try": installed or not service["managed_virtualenv"]}
         for service in services

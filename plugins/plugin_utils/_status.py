@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -59,8 +60,14 @@ def status_of(reports: Sequence[Report], moment: datetime, limit: str = "") -> S
     """Return the state of the fleet; for the arguments see ``rows_of``."""
     rows = rows_of(reports, limit)
     shown = {row.environment for row in rows}
+    limited = bool({*re.split("[:,]", limit)} - {"", *shown})
     generations = [generation for generation in _generations(reports) if generation.environment in shown]
-    return Status(moment, tuple(rows), tuple(items_of(rows, reports)), tuple(generations))
+    return Status(
+        moment,
+        tuple(rows),
+        tuple(items_of(rows, reports, limited)),
+        tuple(generations),
+    )
 
 
 def _generations(reports: Iterable[Report]) -> list[Generation]:

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.stalk.celery.plugins.module_utils import _disk, _stage, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils import _celery_processes, _disk, _stage, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._celery_processes import Process
 
 Run = Callable[..., dict[str, Any]]
 
@@ -43,6 +44,14 @@ def stamps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "stamps"
     monkeypatch.setattr(_disk, "STAMPS", str(directory))
     return directory
+
+
+@pytest.fixture(autouse=True)
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
+    """The processes of the host that name Celery; the real ones are those of the tests."""
+    found: list[Process] = []
+    monkeypatch.setattr(_celery_processes, "celery", lambda: found)
+    return found
 
 
 @pytest.fixture

@@ -82,6 +82,8 @@ def report(host: str, *services: dict[str, Any], **changes: Any) -> dict[str, An
         "generations": {},
         "unread": [],
         "problems": [],
+        "nodes": [{"environment": service["environment"], "node": service["node"]} for service in services],
+        "others": [],
         **changes,
     }
 

@@ -211,8 +211,13 @@ def test_report_of_results() -> None:
         "host": "app1",
         "groups": ["live"],
         "wanted": [W1],
-        "facts": {"ansible_facts": {"stalk_celery": {"services": [W1]}}},
-        "inspected": {"workers": [worker(W1)], "queues": {"live": {"celery": 1}}, "problems": ["live/w1: no broker"]},
+        "facts": {"ansible_facts": {"stalk_celery": {"services": [W1], "foreign": ["live: a Celery beat"]}}},
+        "inspected": {
+            "workers": [worker(W1)],
+            "queues": {"live": {"celery": 1}},
+            "problems": ["live/w1: no broker"],
+            "doubles": ["live/w1: 2 processes"],
+        },
         "files": {"restart": [W1["unit"]], "changed_files": []},
         "kept": {"generations": {"live": []}},
         "unread": ["live"],
@@ -225,8 +230,22 @@ def test_report_of_results() -> None:
         outdated=[W1["unit"]],
         generations={"live": []},
         unread=["live"],
-        problems=["live/w1: no broker"],
+        problems=["live/w1: no broker", "live/w1: 2 processes", "live: a Celery beat"],
     )
+
+
+def test_a_node_that_no_host_has_needs_attention() -> None:
+    """But not where a host did not answer, or was left out, whose it may be."""
+    other = {"environment": "live", "node": "celery@old1", "queues": ["celery"]}
+    reports = [
+        {**report("app1", W1), "others": [other, {**other, "node": "w1@app2"}]},
+        report("app2", {**W1, "node": "w1@app2"}),
+    ]
+    (item,) = items_of(rows_of(reports), reports)
+    assert item.what.startswith("the node celery@old1 consumes celery, and no host of the inventory has it")
+    assert items_of(rows_of(reports), reports, limited=True) == []
+    lost = {**report("app3"), "groups": ["live"], "unreachable": "no route"}
+    assert [item.where for item in items_of(rows_of(reports), [*reports, lost])] == ["app3"]
 
 
 def test_report_of_an_unreachable_host() -> None:
