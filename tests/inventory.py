@@ -44,9 +44,17 @@ class Inventory:
 
     def lose(self, host: str) -> None:
         """Give a host an address at which Ansible does not reach it; all goes on there."""
+        self.mislead(host, "nowhere")
+
+    def mislead(self, host: str, address: str) -> None:
+        """Give a host the address of another one."""
         path = self.directory / "host_vars" / f"{host}.yml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text("ansible_host: nowhere\nansible_ssh_retries: 0\n", encoding="utf-8")
+        path.write_text(f"ansible_host: {address}\nansible_ssh_retries: 0\n", encoding="utf-8")
+
+    def find(self, host: str) -> None:
+        """Give a host its own address back."""
+        (self.directory / "host_vars" / f"{host}.yml").unlink()
 
     def _path(self, name: str) -> Path:
         return self.directory / "group_vars" / f"{name}.yml"

@@ -72,6 +72,21 @@ def set_mark(inventory: Inventory, environment: str, mark: str) -> None:
     inventory.write(environment, content)
 
 
+def test_beat_does_not_start_where_another_host_leads_to_this_machine(inventory: Inventory) -> None:
+    """As with ansible-pull on each host: nobody knows whether beat runs on the other one, which it does."""
+    as_it_is = inventory.environment("uat")
+    inventory.write("uat", {**as_it_is, "beat": {"host": "app2"}})
+    inventory.mislead("app1", "app2")
+    try:
+        said = refused("-l", "app2", inventory=inventory)
+    finally:
+        inventory.write("uat", as_it_is)
+        inventory.find("app1")
+    assert "app1 leads to this machine (ansible_connection: local?), so nobody knows whether beat runs there" in said
+    assert "celery-uat-beat.service" in running("app1", "uat")
+    assert "celery-uat-beat.service" not in running("app2", "uat")
+
+
 def test_a_limit_to_one_environment_leaves_the_other_untouched(inventory: Inventory) -> None:
     """Both environments have changes waiting on a shared host; only the one that --limit names gets them."""
     set_mark(inventory, "live", "first")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.fleet import on_host, service
 from tests.runs import converged, refused
+from tests.work import eventually
 
 VERIFY = "playbooks/verify.yml"
 PLAY = """
@@ -45,6 +46,25 @@ def test_a_worker_that_hangs_is_named() -> None:
     assert "live/w2: its process is stopped by a signal (SIGSTOP)" in said
     assert f"The last lines of the journal of {unit}" in said
     assert "live/w1: " not in said
+
+
+def test_a_worker_beside_ours_is_named() -> None:
+    """Somebody has started one by hand, with the node name of a worker of ours."""
+    unit = "celery-by-hand.service"
+    command = "exec ${CELERY_BIN} --app=${CELERY_APP} worker --hostname=w1@%h --pool=solo"
+    variables = "EnvironmentFile=/etc/conf.d/celery-live-w1.conf"
+    context = ("--uid=live", "--gid=live", "--working-directory=/home/live/edc", f"--property={variables}")
+    on_host("app1", "systemd-run", f"--unit={unit}", *context, "/bin/sh", "-c", command)
+    try:
+        eventually("the worker is ready", lambda: " ready." in on_host("app1", "journalctl", f"--unit={unit}"), 60)
+        said = refused("-l", "app1", playbook=VERIFY)
+        shown = converged("-l", "app1", playbook="playbooks/status.yml")
+    finally:
+        on_host("app1", "systemctl", "stop", unit)
+    for text in (said, shown):
+        assert "live/w1: 2 processes answer to the node name w1@app1" in text
+        assert f"live: a Celery worker that is not of this collection runs its application here: {unit}, pid " in text
+        assert f"systemctl disable --now {unit}" in text
 
 
 def test_a_task_and_the_workers_in_a_playbook(tmp_path: Path) -> None:
