@@ -108,8 +108,9 @@ def run(
 
 
 def _exchange(process: subprocess.Popen[bytes], data: bytes, end: float, output: Tail, errors: Tail) -> str:
-    """Write and read until the process has ended; returns the fault."""
-    assert process.stdin and process.stdout and process.stderr
+    """Write and read until the process has ended; returns the fault. Raises ValueError for a process without pipes."""
+    if not (process.stdin and process.stdout and process.stderr):
+        raise ValueError("not all of its streams are pipes")
     sinks = {process.stdout: output, process.stderr: errors}
     with selectors.DefaultSelector() as selector:
         for pipe in (process.stdin, *sinks):
@@ -134,8 +135,13 @@ def _exchange(process: subprocess.Popen[bytes], data: bytes, end: float, output:
                     pipe.close()
             if any(sink.size > sink.most for sink in sinks.values()):
                 return TOO_MUCH
+    return _end(process, max(end - time.monotonic(), 0))
+
+
+def _end(process: subprocess.Popen[bytes], seconds: float) -> str:
+    """Wait for the end of a process that has closed its output; returns the fault."""
     try:
-        process.wait(max(end - time.monotonic(), 0))
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         return LATE
     return ""
