@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pwd
 import re
 from typing import Collection, Iterable, Mapping, Sequence
@@ -45,19 +44,19 @@ def configured(systemd: Systemd, processes: Iterable[Process], ours: Collection[
     }
 
 
-def planned(services: Iterable[Service], files: Sequence[File]) -> list[Application]:
-    """What C(services) are to run with C(files)."""
+def planned(services: Mapping[Service, str], files: Sequence[File]) -> list[Application]:
+    """What C(services) are to run with C(files), each with the real path of its directory."""
     return [
         Application(
             environment=service.environment,
             uid=uid_of(service.user),
             directory=service.directory,
-            current=os.path.realpath(service.directory),
+            current=current or service.directory,
             virtualenv=service.virtualenv,
             app=variables.get("CELERY_APP", ""),
             variables=variables,
         )
-        for service in services
+        for service, current in services.items()
         for variables in [_variables(service.unit, files)]
     ]
 

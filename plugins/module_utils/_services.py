@@ -46,6 +46,7 @@ class Service:
 class Surroundings:
     """What a service finds on its host; C(uid) is None for a user that does not exist yet.
 
+    C(real_directory) is where the working directory leads to, empty if that cannot be told.
     C(celery_problems) say why its celery does not run as it should, C(file_problems) where it could not write, and
     which environment files it must not have.
     """
@@ -53,6 +54,7 @@ class Surroundings:
     uid: int | None
     has_directory: bool
     has_celery: bool
+    real_directory: str = ""
     celery_problems: tuple[str, ...] = ()
     file_problems: tuple[str, ...] = ()
 

@@ -250,7 +250,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     plan = _files.plan(files, found)
     changing = (*plan.restart, *(service.unit for service in services if service.unit not in running))
     starting = {service.environment for service in services if service.started and service.unit in changing}
-    for beside in _neighbours.find(systemd, _neighbours.planned(services, files)):
+    leading = {service: found.real_directory for service, found in around.items()}
+    for beside in _neighbours.find(systemd, _neighbours.planned(leading, files)):
         if beside.is_harmless or beside.environment not in starting or module.params["everything"]:
             module.warn(str(beside))
         else:
@@ -327,6 +328,7 @@ def _job(service: Service, is_new: bool) -> Job:
     def look(_found: None) -> dict[str, Any]:
         return {
             "has_directory": is_there(service.directory),
+            "real_directory": os.path.realpath(service.directory),
             "has_celery": os.access(_interpreter.celery(service.virtualenv), os.X_OK),
             "celery_problems": _interpreter.problems(service.virtualenv, service.variable),
             "write_problems": [write_problem(service, path, is_new) for path in service.write_paths],
@@ -344,6 +346,7 @@ def _surroundings(service: Service, uid: int | None, looked: dict[str, Any] | No
         uid=uid,
         has_directory=looked["has_directory"],
         has_celery=looked["has_celery"],
+        real_directory=looked["real_directory"],
         celery_problems=tuple(looked["celery_problems"]),
         file_problems=tuple(filter(None, (*looked["write_problems"], *of_env_files))),
     )

@@ -35,6 +35,7 @@ MAY = {
     "module_utils/_log_pipe.py": "a pipe in a directory of a trial, which is root's",
     "module_utils/_machine.py": "what the kernel and systemd tell of the machine",
     "module_utils/_nss.py": "the users of the host",
+    "module_utils/_celery_processes.py": "what the kernel tells of processes",
     "module_utils/_processes.py": "what the kernel tells of processes",
     "modules/verify.py": "what the kernel tells of a process",
     "modules/virtualenvs.py": "whether there are programs of the distribution, and homes",

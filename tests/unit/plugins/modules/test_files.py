@@ -370,8 +370,9 @@ def test_a_link_planted_in_the_last_moment_is_not_written_through(
             unlink(path, dir_fd=dir_fd)
         os.symlink(victim, path, dir_fd=dir_fd)
 
-    monkeypatch.setattr("os.unlink", plant)
-    assert "File exists" in run("files", files=[file("a")])["msg"]
+    with monkeypatch.context() as patch:
+        patch.setattr("os.unlink", plant)
+        assert "File exists" in run("files", files=[file("a")])["msg"]
     assert victim.read_text() == "untouched"
 
 
