@@ -214,13 +214,19 @@ def _home(account: Account, spots: Mapping[str, Spot]) -> Iterator[str]:
             f"{wanted.variable}.home is {wanted.home}, but the user {user.name} exists on this host with the home "
             f"{user.home}, which stays. Leave home out, or write {user.home}."
         )
-    elif account.is_made and spot.uid is not None and spot.uid not in ((user.uid, 0) if user else ()):
+    elif account.is_made and spot.uid is not None and not _may_be_home(account, spot.uid):
         yield (
             f"{path}, which exists and belongs to {spot.owner}: it would be taken from its owner. "
             f"Write a home that does not exist yet, or create the user {wanted.user} with that home yourself."
         )
     elif account.is_made and spot.uid is None and spot.obstacle:
         yield f"{path}, which cannot be made there: {spot.obstacle}. Write a home in a directory of root, as /home."
+
+
+def _may_be_home(account: Account, uid: int) -> bool:
+    """Whether what exists at the path of a home stays as it is: the user's own, or what root made in its place."""
+    user = account.user
+    return uid == user.uid or uid == 0 if user else uid == 0 and account.home.startswith("/home/")
 
 
 def _shared(account: Account, others: Sequence[Account]) -> Iterator[str]:

@@ -154,13 +154,19 @@ def test_what_must_not_be_an_environments(host: Host, wanted: Wanted, expected: 
     ("spot", "expected"),
     [
         (Spot(998, "live:live 0750"), "celery_uat.home is /home/uat, which exists and belongs to live:live 0750"),
-        (Spot(0, "root:root 0755"), "which exists and belongs to root:root 0755"),
         (Spot(obstacle="/home belongs to joe:joe 0755"), "which cannot be made there: /home belongs to joe:joe 0755"),
     ],
 )
 def test_a_home_that_cannot_be_made(spot: Spot, expected: str) -> None:
     (problem,) = Host().refuses(UAT, uat=spot)
     assert expected in problem
+
+
+def test_a_home_that_root_made_for_a_deploy_stays_as_it_is_and_no_directory_of_the_system_is_one() -> None:
+    made_by_root = Spot(0, "root:root 0755")
+    assert Host().refuses(UAT, uat=made_by_root) == []
+    (problem,) = problems([resolve(replace(UAT, home="/etc"), Host())], {"/etc": made_by_root}, [])
+    assert "celery_uat.home is /etc, which exists and belongs to root:root 0755" in problem
 
 
 def test_a_home_that_was_made_may_belong_to_root_by_now_but_not_to_another() -> None:
