@@ -70,7 +70,8 @@ def test_a_run_in_check_mode_shows_no_secret(inventory: Inventory) -> None:
     fresh = inventory.environment("uat")
     (inventory.directory / "group_vars/all.yml").write_text("celery_environments: [live, uat, fresh]\n")
     (inventory.directory / "group_vars/fresh.yml").write_text("celery_fresh: {}\n")
-    inventory.write("fresh", {**fresh, "user": "fresh", "environment": {"DJANGO_SECRET_KEY": CHANGED}})
+    own = {"user": "fresh", "virtualenv": "/home/fresh/made", "environment": {"DJANGO_SECRET_KEY": CHANGED}}
+    inventory.write("fresh", {**fresh, **own})
     output = converged("--check", *LOUD, inventory=inventory)
     assert "/etc/conf.d/celery-fresh-w1.conf" in output
     assert "DJANGO_SECRET_KEY=(hidden)" in output

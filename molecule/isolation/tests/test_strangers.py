@@ -125,7 +125,7 @@ def test_status_and_verify_tell_what_is_wrong_with_uat_and_how_live_is() -> None
     assert time.monotonic() - began < 240
     for output in (table, verified):
         assert_harmless(output)
-    assert len(re.findall(r"^live +app1 +w1 +running|^ +app2 +w1 +running", table, re.MULTILINE)) == 2
+    assert len(re.findall(r"^live +app1 +w1 +running|^ +app2 +w1 +running", table, re.MULTILINE)) == 2, table
     for host in HOSTS:
         assert f"  {host}: uat/w1" in table
 
