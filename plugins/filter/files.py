@@ -12,7 +12,8 @@ author: The stalk.celery authors
 description:
   - Returns what M(stalk.celery.files) takes, the unit, the environment file and the log rotation of each service,
     and once for each environment its target, its
-    operator command and the module that tells systemd when a service is ready.
+    operator command, the module that tells systemd when a service is ready, and what watches for services that keep
+    crashing.
 options:
   _input:
     description: All services of the host, as P(stalk.celery.services#filter) returns them.

@@ -10,7 +10,8 @@ short_description: The units of services and whether they run
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Returns what M(stalk.celery.units) takes, the unit of each service and the target of each environment.
+  - Returns what M(stalk.celery.units) takes, the unit of each service, and of each environment the
+    target and what watches for services that keep crashing.
 options:
   _input:
     description: The services, as P(stalk.celery.services#filter) returns them.

@@ -71,7 +71,8 @@ class Present:
 
     @property
     def has_proved_itself(self) -> bool:
-        return _generation.has_proved_itself(self.units.values(), self.stamps)
+        services = _services(self.generation.files)
+        return _generation.has_proved_itself([self.units[name] for name in services], self.stamps)
 
 
 def present(systemd: Systemd, environment: str) -> Present:
@@ -353,5 +354,10 @@ def _links(works_in: Iterable[tuple[str, _releases.Cwd]]) -> tuple[dict[str, str
 
 def _directories(files: Iterable[File]) -> dict[str, str]:
     """The working directories that the unit files of services name, by unit."""
-    services = (file for file in files if file.path.endswith(".service"))
-    return {os.path.basename(file.path): _generation.setting(file.content, "WorkingDirectory") for file in services}
+    return {name: _generation.setting(content, "WorkingDirectory") for name, content in _services(files).items()}
+
+
+def _services(files: Iterable[File]) -> dict[str, bytes]:
+    """The unit files of services, by unit."""
+    found = _generation.of_services({file.path: file.content for file in files})
+    return {os.path.basename(path): content for path, content in found.items()}

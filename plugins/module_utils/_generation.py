@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Collection, Iterable, Mapping
 
 from ansible_collections.stalk.celery.plugins.module_utils._drop_ins import settings
-from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, File
+from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, File, marker
 from ansible_collections.stalk.celery.plugins.module_utils._units import Request, Unit
 
 _MOST = 5
@@ -93,19 +93,28 @@ def setting(unit_file: bytes, key: str) -> str:
     return values.get(key, "").replace("%%", "%")
 
 
+def of_services(unit_files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those of C(unit_files), by path, that are the services of an environment, and not what watches them."""
+    return {
+        path: content
+        for path, content in unit_files.items()
+        if path.endswith(".service") and "/environment/" not in (marker(content) or "")
+    }
+
+
 def units_of_files(unit_files: Mapping[str, bytes]) -> dict[str, str]:
     """Which unit has to be restarted when a file changes, by path: the files of services, and what they read."""
-    services = {path: content for path, content in unit_files.items() if path.endswith(".service")}
+    services = of_services(unit_files)
     read = {setting(content, "EnvironmentFile"): os.path.basename(path) for path, content in services.items()}
-    return {**read, **{path: os.path.basename(path) for path in services}}
+    return {**read, **{path: os.path.basename(path) for path in unit_files if path.endswith(".service")}}
 
 
 def has_proved_itself(units: Iterable[Unit], stamps: Mapping[str, int]) -> bool:
-    """Whether some service runs, and every one that does was ready with the files that it has now.
+    """Whether some service of C(units) runs, and every one that does was ready with the files that it has now.
 
     What a run left that died between writing and restarting has not, nor has a configuration that never came up.
     """
-    running = [unit for unit in units if unit.name.endswith(".service") and unit.is_running]
+    running = [unit for unit in units if unit.is_running]
     return bool(running) and all(min(unit.started_at, unit.ready_at) >= stamps.get(unit.name, 0) for unit in running)
 
 

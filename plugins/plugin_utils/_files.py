@@ -19,6 +19,7 @@ Entry = dict[str, Any]
 _SOURCES = Path(__file__).parents[2] / "roles/celery_service/files/usr/local"
 _COMMAND_SOURCE = _SOURCES / "bin/celery_command.py"
 _LIBRARY_SOURCE = _SOURCES / "lib/celery"
+_WATCH_SOURCE = "celery_watch.py"  # no service loads it
 _LIBRARY_FILES = (
     "celery_results.py",
     "celery_settle.py",
@@ -65,7 +66,7 @@ def _of_service(service: Service) -> list[Entry]:
     unit = {
         "path": f"/etc/systemd/system/{service['unit']}",
         "template": "etc/systemd/system/celery.service.j2",
-        "variables": {"service": {**service, **texts}, "library": _library_version()},
+        "variables": {"service": {**service, **texts}, "library": _version(_LIBRARY_FILES)},
         "unit": service["unit"],
     }
     env_file = {
@@ -98,13 +99,26 @@ def _of_environment(service: Service) -> list[Entry]:
             },
             "mode": "0755",
         },
-        *(_library_file(path, name) for path in _LIBRARY_FILES),
+        {
+            "path": f"/etc/systemd/system/{service['watch']}",
+            "template": "etc/systemd/system/stalk-watch.service.j2",
+            "variables": {
+                "name": name,
+                "stem": service["watch"].removesuffix(".service"),
+                "target": service["target"],
+                "marker": marker(name, "environment", "watch"),
+                "program": f"{LIBRARY.format(environment=name)}/{_WATCH_SOURCE}",
+                "version": _version((_WATCH_SOURCE,)),
+            },
+            "unit": service["watch"],
+        },
+        *(_library_file(path, name) for path in (*_LIBRARY_FILES, _WATCH_SOURCE)),
     ]
 
 
-def _library_version() -> str:
-    """Return what differs for each library: its services have another unit then, and are restarted."""
-    return hashlib.sha256(b"".join((_LIBRARY_SOURCE / path).read_bytes() for path in _LIBRARY_FILES)).hexdigest()[:12]
+def _version(paths: Sequence[str]) -> str:
+    """Return what differs for each text of the files: who loads them has another unit then, and is restarted."""
+    return hashlib.sha256(b"".join((_LIBRARY_SOURCE / path).read_bytes() for path in paths)).hexdigest()[:12]
 
 
 def _library_file(path: str, environment: str) -> Entry:

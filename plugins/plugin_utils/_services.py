@@ -69,6 +69,7 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
         **names,
         "kind": kind,
         "target": "celery-{environment}.target".format(**names),
+        "watch": "stalk-watch-{environment}.service".format(**names),
         "owner": owner,
         "marker": marker(owner),
         "managed_virtualenv": "packages" in environment and service["virtualenv"] == environment["virtualenv"],
@@ -92,8 +93,8 @@ def _claim(kind: str, service: Service) -> str:
 
 def units_of(services: Sequence[Service]) -> list[dict[str, Any]]:
     """Return the units of the services and of their environments, as the module stalk.celery.units takes them."""
-    targets = dict.fromkeys(service["target"] for service in services)
-    return [{"name": target} for target in targets] + [
+    of_environments = dict.fromkeys(service[key] for service in services for key in ("target", "watch"))
+    return [{"name": unit} for unit in of_environments] + [
         {"name": service["unit"], "state": service["state"], "enabled": service["enabled"]} for service in services
     ]
 

@@ -192,7 +192,7 @@ def read(environment: dict[str, Any]) -> list[Any]:
             continue
         text = rendered(entry)
         name = entry["template"].rpartition("/")[2]
-        if name in ("celery.service.j2", "celery.target.j2"):
+        if name.endswith((".service.j2", ".target.j2")):
             found.append([(f"{name} {section} {key}", value) for section, key, value in readers.unit(text)])
         elif "conf.d/" in entry["template"]:
             found.append(list(readers.environment(text).items()))

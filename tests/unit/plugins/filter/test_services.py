@@ -167,10 +167,11 @@ def test_every_library_file_says_whose_it_is() -> None:
         assert "Managed by stalk.celery: live/environment/library" in "".join(content.splitlines()[:3])
 
 
-def test_units_are_the_services_and_their_target() -> None:
+def test_units_are_the_services_their_target_and_what_watches_them() -> None:
     units = units_of(services_on(workers=[{"name": "w1"}, {"name": "w2", "state": "stopped"}]))
     assert units == [
         {"name": "celery-live.target"},
+        {"name": "stalk-watch-live.service"},
         {"name": "celery-live-w1.service", "state": "started", "enabled": True},
         {"name": "celery-live-w2.service", "state": "stopped", "enabled": False},
     ]
@@ -221,6 +222,25 @@ def test_another_library_is_another_unit_of_those_that_load_it(tmp_path: Path, m
         file.write("# changed\n")
     assert unit_of(notify) != before[0]
     assert unit_of(plain) == before[1]
+
+
+def test_another_watch_is_another_unit_of_its_own_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is restarted, and no service is."""
+
+    def texts() -> dict[str, str]:
+        return {
+            entry["unit"]: rendered(entry)
+            for entry in files_of(services_on())["files"]
+            if "template" in entry and "unit" in entry and "mode" not in entry
+        }
+
+    before = texts()
+    library = shutil.copytree(_files._LIBRARY_SOURCE, tmp_path / "library")
+    monkeypatch.setattr(_files, "_LIBRARY_SOURCE", library)
+    assert texts() == before
+    with (library / "celery_watch.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    assert {unit for unit, text in texts().items() if text != before[unit]} == {"stalk-watch-live.service"}
 
 
 def test_logrotate_looks_for_the_files_of_the_service_and_no_other() -> None:

@@ -258,7 +258,8 @@ def service_file(**keys: Any) -> list[str]:
 @pytest.mark.parametrize(
     "unit",
     ["systemd-logind.service", "stalk.celery.service", "stalk-try-x.service", "redis-celery-live.service",
-     "rabbitmq-server.service", "celery-uat-w1.service", "celery-uat-any.thing.service"],
+     "rabbitmq-server.service", "celery-uat-w1.service", "celery-uat-any.thing.service",
+     "celery-live-w1-failing.service", "stalk-watch-live.service"],
 )
 def test_a_unit_that_is_not_ours_to_take(unit: str) -> None:
     (problem,) = service_file(unit=unit)

@@ -17,6 +17,7 @@ from ansible_collections.stalk.celery.plugins.module_utils import _archive, _dis
 from .conftest import Manager, Run
 
 W1, W2, TARGET = "celery-live-w1.service", "celery-live-w2.service", "celery-live.target"
+WATCH = "stalk-watch-live.service"
 FIRST, SECOND, THIRD, FOURTH = (f"2026112{day}T093000Z" for day in range(4))
 SECRET = "hunter2"
 
@@ -123,6 +124,21 @@ def test_what_was_kept_comes_back(host: Host) -> None:
     assert result["units"] == [{"name": W1, "state": "started", "enabled": True}]
     assert sorted(result["strays"]) == sorted([str(host.manager.unit_directory / W2), str(host.env_file(W2))])
     assert host.env_file(W2).exists()
+
+
+def test_what_watches_the_services_comes_back_and_proves_nothing(host: Host) -> None:
+    """It has neither a directory nor an environment file, and it runs though no service does."""
+    text = "# Managed by stalk.celery: live/environment/watch.\n[Service]\n# version {}\n"
+    host.worker()
+    host.manager.file(WATCH, text.format(1))
+    host.manager.running(WATCH)
+    assert host.keep(FIRST)["kept"] == []
+    host.manager.running(W1)
+    assert host.keep(FIRST)["kept"] == ["live"]
+    host.manager.file(WATCH, text.format(2))
+    result = host.restore(FIRST)
+    assert (result["restart"], result["changed_files"]) == ([WATCH], [str(host.manager.unit_directory / WATCH)])
+    assert {"name": WATCH, "state": "started", "enabled": True} in result["units"]
 
 
 def test_a_file_that_went_comes_back(host: Host) -> None:

@@ -28,6 +28,7 @@ LIVE = {
 }
 WORKER, BEAT, FLOWER = ROLES = [f"stalk.celery.celery_{kind}" for kind in ("worker", "beat", "flower")]
 UNITS = {role: f"celery-live-{name}.service" for role, name in zip(ROLES, ("w1", "beat", "flower"), strict=True)}
+WATCH = "stalk-watch-live.service"
 RUN_ON = {"app1": ROLES, "app2": [WORKER]}
 PYTHON = {"ansible_python_interpreter": sys.executable}
 FORMS: dict[str, dict[str, Any]] = {
@@ -137,7 +138,9 @@ def test_every_way_to_use_the_roles_does_the_same(fleet: Fleet) -> None:
 def test_a_part_of_the_roles_alone_is_prepared_like_all_of_them(fleet: Fleet) -> None:
     """Whether tags select it or the playbook has no more; what would not start is refused before the first change."""
     fleet.run({"first": TAGGED["roles"]}, "--tags=beat")
-    assert fleet.done("first") == [*prepared("app1"), f"write {UNITS[BEAT]}", f"start {UNITS[BEAT]} celery-live.target"]
+    new = [*sorted(UNITS.values()), WATCH]
+    started = f"start {UNITS[BEAT]} celery-live.target {WATCH}"
+    assert fleet.done("first") == [f"try {' '.join(new)}", "keep live", f"write {UNITS[BEAT]} {WATCH}", started]
     fleet.run(
         {**TAGGED, "no other role": {"tasks": [{"import_role": {"name": BEAT}, "tags": ["beat"]}]}}, "--tags=beat"
     )
