@@ -48,8 +48,8 @@ def test_a_process_that_dies_comes_back_once() -> None:
     assert all_again([new]) == [new]
 
 
-def test_run_directories_are_closed() -> None:
-    """Nobody made them by hand."""
-    defects.assert_run_directories([worker()])
+def test_directories_and_files_are_closed() -> None:
+    """And there is none in /run that somebody would have to make."""
+    defects.assert_nothing_needed_in_run([worker()])
     defects.assert_closed(HOST, "/var/log/celery", owner="celery", other="nobody")
     assert on_host(HOST, "stat", "--format=%U:%G %a", "/etc/conf.d/celery").strip() == "root:celery 640"
