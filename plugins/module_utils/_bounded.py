@@ -161,4 +161,3 @@ def _read(pipe: IO[bytes], sink: Tail) -> bool:
     chunk = os.read(pipe.fileno(), _CHUNK)
     sink.add(chunk)
     return bool(chunk)
-
