@@ -32,7 +32,7 @@ def answer() -> Any:
     kind, rest = line[0], line[1:]
     if kind == "$":
         return None if rest == "-1" else stream.read(int(rest) + 2)[:-2].decode(errors="replace")
-    return [answer() for _ in range(int(rest))] if kind == "*" else rest
+    return [answer() for _number in range(int(rest))] if kind == "*" else rest
 
 
 def commands(described: list[Any]) -> Iterator[tuple[str, int]]:

@@ -12,7 +12,12 @@ import selectors
 import subprocess
 import time
 from dataclasses import dataclass
-from typing import IO, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Mapping, Sequence
+
+if TYPE_CHECKING:
+    Popen = subprocess.Popen[bytes]
+else:
+    Popen = subprocess.Popen
 
 ANSWER = 2**20  # bytes
 TAIL = 2**16  # bytes of what is not kept whole
@@ -74,6 +79,21 @@ class Answer(Tail):
         return self.kept.decode("utf-8", "replace")
 
 
+class Session(Popen):
+    """A command in a session without a terminal, with which one talks through pipes."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        super().__init__(
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environ},
+            start_new_session=True,
+        )
+
+
 def run(
     command: Sequence[str],
     seconds: float,
@@ -88,15 +108,7 @@ def run(
     its output there is what C(into) and C(errors) keep.
     """
     output, errors = into or Answer(), errors or Tail()
-    with subprocess.Popen(
-        command,
-        bufsize=0,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **(environ or {})},
-        start_new_session=True,
-    ) as process:
+    with Session(command, environ or {}) as process:
         try:
             fault = _exchange(process, data.encode(), time.monotonic() + seconds, output, errors)
         finally:
@@ -107,7 +119,7 @@ def run(
     return Said(process.returncode, output.text, errors.text, fault)
 
 
-def _exchange(process: subprocess.Popen[bytes], data: bytes, end: float, output: Tail, errors: Tail) -> str:
+def _exchange(process: Session, data: bytes, end: float, output: Tail, errors: Tail) -> str:
     """Write and read until the process has ended; returns the fault. Raises ValueError for a process without pipes."""
     if not (process.stdin and process.stdout and process.stderr):
         raise ValueError("not all of its streams are pipes")
@@ -138,7 +150,7 @@ def _exchange(process: subprocess.Popen[bytes], data: bytes, end: float, output:
     return _end(process, max(end - time.monotonic(), 0))
 
 
-def _end(process: subprocess.Popen[bytes], seconds: float) -> str:
+def _end(process: Session, seconds: float) -> str:
     """Wait for the end of a process that has closed its output; returns the fault."""
     try:
         process.wait(seconds)

@@ -72,7 +72,8 @@ class Place:
 
     def is_writable(self, uid: int, gid: int) -> bool:
         """Whether user C(uid), who is in group C(gid) too, can make files in here."""
-        with acting_as(uid, gid, gid):
+        more = [gid]
+        with acting_as(uid, gid, *more):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor, effective_ids=True)
 
     def status(self, name: str) -> os.stat_result | None:
@@ -168,6 +169,11 @@ class Place:
             if self.is_roots and before is not None:
                 os.chown(temporary, before.st_uid, before.st_gid, dir_fd=self.descriptor, follow_symlinks=False)
             os.replace(temporary, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+
+    def check_link(self, name: str) -> None:
+        """Raise the OSError that C(link) would raise before it does anything."""
+        with self.linking(name):
+            pass
 
     @contextlib.contextmanager
     def linking(self, name: str) -> Iterator[os.stat_result | None]:
@@ -540,8 +546,8 @@ def link(path: str, target: str) -> None:
 
 def check_link(path: str) -> None:
     """Raise the OSError that C(link) would raise before it does anything."""
-    with parent(path) as (place, name), place.linking(name):
-        pass
+    with parent(path) as (place, name):
+        place.check_link(name)
 
 
 def unlink(path: str) -> None:

@@ -22,7 +22,12 @@ import sys
 import tempfile
 import threading
 import time
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict
+
+if TYPE_CHECKING:
+    Popen = subprocess.Popen[bytes]
+else:
+    Popen = subprocess.Popen
 
 Request = Dict[str, Any]
 
@@ -38,13 +43,22 @@ _PATIENCE = 30  # seconds that an interpreter may take to say what it has
 _KEPT = 2**15  # characters of output
 
 
+class Session(Popen):
+    """A command in a session of its own, with nothing to read."""
+
+    def __init__(self, command: list[str], errors: int) -> None:
+        super().__init__(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+
+
 def main(request: Request) -> None:
     """Do what C(request) asks for."""
     os.environ.clear()
     os.environ.update(request["environ"])
     os.chdir(request["home"] if os.access(request["home"], os.X_OK) else "/")
     answer = {"look": look, "install": install, "list": distributions}[request["do"]](request)
-    print(json.dumps(answer))
+    sys.stdout.write(json.dumps(answer))
 
 
 def look(request: Request) -> dict[str, Any]:
@@ -68,12 +82,12 @@ def look(request: Request) -> dict[str, Any]:
 
 def lacking(python: str) -> list[str]:
     """Those of the modules that a virtual environment needs that an interpreter does not have."""
-    command = [python, "-I", "-c", _MODULES]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_PATIENCE
-        )
-        return [str(name) for name in json.loads(done.stdout)]
+        with Session([python, "-I", "-c", _MODULES], subprocess.DEVNULL) as process:
+            try:
+                return [str(name) for name in json.loads(process.communicate(timeout=_PATIENCE)[0])]
+            finally:
+                process.kill()
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return []
 
@@ -194,13 +208,7 @@ def carry_out(command: list[str], request: Request) -> tuple[str, str, list[str]
         files = {name: os.path.join(directory, f"{name.lower()}.txt") for name in ("REQUIREMENTS", "REPORT")}
         with open(files["REQUIREMENTS"], "w", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in request["requirements"]))
-        process = subprocess.Popen(
-            [files.get(word, word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = Session([files.get(word, word) for word in command], subprocess.STDOUT)
         output = Output(process)
         problem = wait(process, output, request["idle"])
         return problem, output.kept, _WOULD.findall(output.kept) + reported(files["REPORT"])

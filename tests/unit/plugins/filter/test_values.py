@@ -322,7 +322,7 @@ def test_one_log_file_for_two_workers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "second", "expected"),
     [
         ("/d/w1.log", "/d/w1.log", True),
         ("/d/w1.log", "/d/w2.log", False),
@@ -335,8 +335,8 @@ def test_one_log_file_for_two_workers() -> None:
         ("/d/w1.log", "/d/w1.log", True),
     ],
 )
-def test_patterns_that_find_the_same_file(one: str, other: str, expected: bool) -> None:
-    assert (overlap(one, other), overlap(other, one)) == (expected, expected)
+def test_patterns_that_find_the_same_file(first: str, second: str, expected: bool) -> None:
+    assert (overlap(first, second), overlap(second, first)) == (expected, expected)
 
 
 def test_two_environments_with_one_log_directory() -> None:

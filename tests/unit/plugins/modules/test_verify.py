@@ -277,7 +277,7 @@ def test_a_healthy_worker_of_an_odd_application(
     run: Run, manager: Manager, project: Project, request: pytest.FixtureRequest, variables: dict[str, str]
 ) -> None:
     """The task goes through each queue, whatever the application does with tasks of its own."""
-    name = "odd-" + "-".join(variables.values()).split("=")[-1].replace(" ", "")
+    name = "odd-" + "-".join(variables.values()).rsplit("=", 1)[-1].replace(" ", "")
     queues = [f"{name}-1", f"{name}-2"]
     project.start(name, "--pool=solo", f"--queues={','.join(queues)}", **variables)
     project.service(manager, name, f"--queues={','.join(queues)}", **variables)

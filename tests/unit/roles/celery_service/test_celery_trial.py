@@ -178,8 +178,8 @@ def command(tmp_path: Path) -> Command:
     def run(*argv: str, path: str = f"{DIRECTORY}", **variables: str) -> subprocess.CompletedProcess[str]:
         bin_directory = Path(sys.executable).parent
         environment = {"PATH": f"{bin_directory}:/usr/bin:/bin", "PYTHONPATH": path, **variables}
-        options: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "timeout": 60}
-        return subprocess.run([*argv, GUARD], cwd=tmp_path, env=environment, **options)
+        options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 60}
+        return subprocess.run([*argv, GUARD], cwd=tmp_path, env=environment, check=False, **options)
 
     return run
 

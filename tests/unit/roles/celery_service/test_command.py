@@ -56,9 +56,10 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def command(program: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run the command, which runs the program."""
-    how: dict[str, Any] = {"capture_output": True, "timeout": 30, "check": False, **options}
+    check = options.pop("check", False)
+    how: dict[str, Any] = {"capture_output": True, "timeout": 30, **options}
     return subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments], env={**os.environ, "PROGRAM": program}, **how
+        [sys.executable, "-c", COMMAND, *arguments], env={**os.environ, "PROGRAM": program}, check=check, **how
     )
 
 

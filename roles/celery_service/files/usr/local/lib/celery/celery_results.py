@@ -54,7 +54,7 @@ class Results:
         owner, message = self.begun.pop(fd, (None, None))
         if message is None or owner is not process:
             message = self.read(add_reader, fd, callback)
-        for _ in message:
+        for _part in message:
             self.begun[fd] = process, message
             yield
             self.begun.pop(fd, None)
