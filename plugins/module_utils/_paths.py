@@ -21,7 +21,7 @@ import secrets
 import stat
 import tempfile
 import time
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Sequence
 
 Label = Callable[[str, str], None]
 
@@ -72,8 +72,7 @@ class Place:
 
     def is_writable(self, uid: int, gid: int) -> bool:
         """Whether user C(uid), who is in group C(gid) too, can make files in here."""
-        more = [gid]
-        with acting_as(uid, gid, *more):
+        with acting_as(uid, gid, more=[gid]):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor, effective_ids=True)
 
     def status(self, name: str) -> os.stat_result | None:
@@ -309,7 +308,7 @@ def _give(descriptor: int, uid: int, gid: int, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def acting_as(uid: int, gid: int, *more: int) -> Iterator[None]:
+def acting_as(uid: int, gid: int, more: Sequence[int] = ()) -> Iterator[None]:
     """Be user C(uid) for a moment, with that user's groups and C(more), or with C(gid) where there is no such user."""
     if os.getuid() != 0 or uid == 0:
         yield
