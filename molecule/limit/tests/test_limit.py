@@ -205,7 +205,7 @@ def test_a_host_that_goes_away_during_a_restart_is_named_and_the_other_of_its_ba
 ) -> None:
     """It was there when the code was tried. Only it fails, and with it the run."""
     lost = Inventory(tmp_path, inventory.directory)
-    (lost.directory / "host_vars").mkdir()
+    (lost.directory / "host_vars").mkdir(exist_ok=True)
     (lost.directory / "host_vars" / "app2.yml").write_text(GOES_AWAY)
     before = service("app1", "celery-live-w1"), running("app2", "live")
     said = refused("-l", "live", playbook=RESTART, inventory=lost, variables={"celery_service_serial": 2})
