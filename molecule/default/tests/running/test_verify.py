@@ -51,7 +51,7 @@ def test_a_worker_that_hangs_is_named() -> None:
 def test_a_worker_beside_ours_is_named() -> None:
     """Somebody has started one by hand, with the node name of a worker of ours."""
     unit = "celery-by-hand.service"
-    command = "exec ${CELERY_BIN} --app=${CELERY_APP} worker --hostname=w1@%h --pool=solo"
+    command = "exec ${CELERY_BIN} --app=${CELERY_APP} worker --hostname=w1@%h --pool=solo --loglevel=INFO"
     variables = "EnvironmentFile=/etc/conf.d/celery-live-w1.conf"
     context = ("--uid=live", "--gid=live", "--working-directory=/home/live/edc", f"--property={variables}")
     on_host("app1", "systemd-run", f"--unit={unit}", *context, "/bin/sh", "-c", command)
