@@ -225,8 +225,9 @@ def _home(account: Account, spots: Mapping[str, Spot]) -> Iterator[str]:
 
 def _may_be_home(account: Account, uid: int) -> bool:
     """Whether what exists at the path of a home stays as it is: the user's own, or what root made in its place."""
-    user = account.user
-    return uid == user.uid or uid == 0 if user else uid == 0 and account.home.startswith("/home/")
+    if account.user:
+        return uid in (account.user.uid, 0)
+    return uid == 0 and os.path.normpath(account.home).startswith("/home/")
 
 
 def _shared(account: Account, others: Sequence[Account]) -> Iterator[str]:

@@ -165,8 +165,9 @@ def test_a_home_that_cannot_be_made(spot: Spot, expected: str) -> None:
 def test_a_home_that_root_made_for_a_deploy_stays_as_it_is_and_no_directory_of_the_system_is_one() -> None:
     made_by_root = Spot(0, "root:root 0755")
     assert Host().refuses(UAT, uat=made_by_root) == []
-    (problem,) = problems([resolve(replace(UAT, home="/etc"), Host())], {"/etc": made_by_root}, [])
-    assert "celery_uat.home is /etc, which exists and belongs to root:root 0755" in problem
+    for home in ("/etc", "/home", "/home/../etc", "/homes/uat"):
+        (problem,) = problems([resolve(replace(UAT, home=home), Host())], {home: made_by_root}, [])
+        assert f"celery_uat.home is {home}, which exists and belongs to root:root 0755" in problem
 
 
 def test_a_home_that_was_made_may_belong_to_root_by_now_but_not_to_another() -> None:
