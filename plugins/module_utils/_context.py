@@ -109,15 +109,21 @@ def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -
     loader: Any = _ask.__loader__
     program = loader.get_source(_ask.__name__)
 
-    def run(context: Context) -> Answer:
+    def complete(context: Context) -> Request:
         excluded = {service.node: service.excluded_queues for service in context.services}
-        request = {**requests[context], "app": context.service.app, "timeout": timeout, "excluded": excluded}
-        answer = _run(systemd, context, request, program)
+        own = {"app": context.service.app, "timeout": timeout, "import_timeout": context.import_timeout}
+        return {**requests[context], **own, "excluded": excluded}
+
+    def run(context: Context, python: str, request: Request) -> Answer:
+        answer = _run(systemd, context, python, request, program)
         shown = {key: _shown(answer[key], context.service.variables) for key in {"error", "failure"} & answer.keys()}
         return {**answer, **shown}
 
+    # To find an interpreter, the whole process acts as the environment's user: no thread may start a command meanwhile.
+    pythons = [context.python for context in requests]
+    whole = [complete(context) for context in requests]
     with ThreadPoolExecutor(max_workers=len(requests)) as pool:
-        return dict(zip(requests, pool.map(run, requests)))
+        return dict(zip(requests, pool.map(run, requests, pythons, whole)))
 
 
 def others(answers: Mapping[Context, Answer]) -> list[Answer]:
@@ -129,25 +135,24 @@ def others(answers: Mapping[Context, Answer]) -> list[Answer]:
     ]
 
 
-def _run(systemd: Systemd, context: Context, request: Request, program: str) -> Answer:
-    request = {**request, "import_timeout": context.import_timeout}
-    seconds = context.import_timeout + request["timeout"] + _START
+def _run(systemd: Systemd, context: Context, python: str, request: Request, program: str) -> Answer:
+    seconds = request["import_timeout"] + request["timeout"] + _START
     document = json.dumps({"program": program, "request": request, "environ": context.environ})
     try:
         # No argument is a secret.
-        said = systemd.run(seconds, context.options, [context.python, "-c", _LOADER], document)
+        said = systemd.run(seconds, context.options, [python, "-c", _LOADER], document)
     except OSError as error:
         return {"error": f"systemd-run failed: {error}"}
     if said.fault == _bounded.LATE:
         return {"error": f"the application does not answer within {seconds:g} s."}
     if said.fault:
-        return {"error": f"{context.python} answers with more than {_bounded.ANSWER >> 20} MiB, or writes without end."}
+        return {"error": f"{python} answers with more than {_bounded.ANSWER >> 20} MiB, or writes without end."}
     try:
         return _answers.read(said.output, request)
     except _strangers.ShapeError as error:
         if said.code or not said.output:
-            return {"error": f"{context.python} ended with {said.code}:\n{said.errors}"}
-        return {"error": f"{context.python} does not answer as it should: {error}."}
+            return {"error": f"{python} ended with {said.code}:\n{said.errors}"}
+        return {"error": f"{python} does not answer as it should: {error}."}
 
 
 def _shown(said: str, variables: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ import pwd
 import secrets
 import stat
 import tempfile
+import threading
 import time
 from typing import Callable, Iterator, Sequence
 
@@ -309,8 +310,17 @@ def _give(descriptor: int, uid: int, gid: int, mode: int) -> None:
 
 @contextlib.contextmanager
 def acting_as(uid: int, gid: int, more: Sequence[int] = ()) -> Iterator[None]:
-    """Be user C(uid) for a moment, with that user's groups and C(more), or with C(gid) where there is no such user."""
-    if os.getuid() != 0 or uid == 0:
+    """Be user C(uid) for a moment, with that user's groups and C(more), or with C(gid) where there is no such user.
+
+    All threads of the process are that user then, and so is what they start: only the main thread does it, while no
+    other one works. Raises RuntimeError in another one.
+    """
+    if uid == 0:
+        yield
+        return
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("only the main thread may act as another user")
+    if os.getuid() != 0:
         yield
         return
     before = (os.getegid(), os.getgroups())

@@ -8,6 +8,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -272,3 +273,11 @@ def test_a_swap_in_the_middle_of_the_work_leads_nowhere(
     _paths.replace(str(home / "conf/w1.conf"), b"text", UAT, UAT, 0o640, unlabelled)
     assert os.listdir(victim) == []
     assert (home / "old/w1.conf").exists()
+
+
+def test_only_the_main_thread_acts_as_another_user(home: Path) -> None:
+    """All threads would be that user, and start commands as that user."""
+    (home / "file").write_text("text")
+    with ThreadPoolExecutor() as pool, pytest.raises(RuntimeError, match="main thread"):
+        pool.submit(_paths.read, str(home / "file")).result()
+    assert _paths.read(str(home / "file")) == b"text"

@@ -102,6 +102,18 @@ def test_uat_does_not_hide_live(run: Run, manager: Manager, tmp_path: Path, prog
     json.dumps([inspected, verified]).encode()
 
 
+def test_environments_of_several_users_are_asked_at_once(run: Run, manager: Manager, tmp_path: Path) -> None:
+    """Their trees are read as their users, who are all threads of the process then; systemd must see root ask."""
+    for uid, name in ((23456, "uat"), (23457, "live")):
+        environment(manager, tmp_path / name, name, SAYS.format(ANSWER))
+        (tmp_path / name / "bin/celery").write_text(f"#!{tmp_path / name}/bin/python\n")
+        if os.getuid() == 0:
+            for path in (tmp_path / name, *(tmp_path / name).rglob("*")):
+                os.chown(path, uid, uid, follow_symlinks=False)
+    inspected = run("inspect", timeout=1)
+    assert [worker["answers"] for worker in inspected["workers"]] == [True, True]
+
+
 def test_nothing_of_the_one_that_is_late_stays(run: Run, manager: Manager, tmp_path: Path) -> None:
     environment(manager, tmp_path / "uat", "uat", "time.sleep(600)")
     run("inspect", timeout=1)
