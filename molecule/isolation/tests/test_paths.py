@@ -4,13 +4,15 @@
 """What a user puts in the way leads root nowhere, and what runs on a host already is not swept away."""
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.fleet import on_host
-from tests.runs import refused
+from tests.runs import converged, refused
 
 HOSTS = ("app1", "app2")
 FOREIGN = "celery-uat-foreign.service"
@@ -60,3 +62,114 @@ def test_a_link_of_a_user_and_a_foreign_unit_stop_the_run_before_the_first_chang
     assert "celery_uat.log_file is in /home/uat/var/log, which cannot be reached (/home/uat/var: it is a sym" in said
     assert f"{FOREIGN} is a unit of this host already: /run/systemd/transient/{FOREIGN}" in said
     assert state() == before
+
+
+ASKED: dict[str, Any] = {
+    **UAT,
+    "home": "/home/live",
+    "group": "live",
+    "workers": [
+        {"name": "a", "env_file": "/home/uat/conf/w1.conf"},
+        {"name": "b", "env_file": "/etc/cron.d/uatb"},
+        {"name": "c", "unit": "systemd.service"},
+        {"name": "d", "unit": "stalk.celery.service"},
+        {"name": "e", "node": "c {\n firstaction\n id\n endscript\n}@%h"},
+        {"name": "f", "sandbox": {"UMask": "0027\rExecStartPre=+/bin/sh -c id"}},
+    ],
+}
+OF_THE_SYSTEM: dict[str, Any] = {
+    **UAT,
+    "workers": [
+        {"name": "logind", "unit": "systemd-logind.service", "state": "stopped"},
+        {"name": "cron", "unit": "systemd-tmpfiles-clean.service"},
+    ],
+}
+
+
+def of_others() -> list[str]:
+    """Return what an environment must not change of live and of the system."""
+    commands = (
+        ("stat", "--format=%n %U:%G %a", "/home/live", "/run/systemd", "/etc/cron.d", "/etc/cron.daily"),
+        ("systemctl", "show", "--property=MainPID,FragmentPath,DropInPaths", "systemd-logind", "celery-live-w1"),
+        ("ls", "/etc/systemd/system", "/etc/conf.d", "/etc/cron.d", "/etc/cron.daily"),
+    )
+    return [on_host(host, *command) for host in HOSTS for command in commands]
+
+
+@pytest.fixture
+def _forged() -> Iterator[None]:
+    """A directory of uat with a unit of the system and one of live, which both say that they are uat's."""
+    marker = "# Managed by stalk.celery: uat/environment/x."
+    for host in HOSTS:
+        as_uat(host, "mkdir /home/uat/conf")
+        for name in ("systemd-tmpfiles-clean.service", "celery-live-w1.service"):
+            as_uat(host, f"echo '{marker}' > /home/uat/conf/{name}")
+    yield
+    for host in HOSTS:
+        as_uat(host, "rm -r /home/uat/conf")
+
+
+@pytest.mark.usefixtures("_forged")
+def test_what_belongs_to_others_is_refused_by_its_key() -> None:
+    before = of_others()
+    said = refused("-l", "uat", variables={"celery_uat": ASKED})
+    for key in ("home", "group", *(f"workers[{number}]" for number in range(6))):
+        assert f"celery_uat.{key}" in said, key
+    said = refused("-l", "uat", variables={"celery_uat": OF_THE_SYSTEM})
+    for unit in ("systemd-logind.service", "systemd-tmpfiles-clean.service"):
+        assert f"{unit} is a unit of this host already" in said
+    assert of_others() == before
+
+
+@pytest.fixture
+def _astray(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Uat's working directory is a link to somewhere else."""
+    for host in HOSTS:
+        as_uat(host, f"mv /home/uat/edc /home/uat/edc.real; ln -s {request.param} /home/uat/edc")
+    yield
+    for host in HOSTS:
+        as_uat(host, "rm /home/uat/edc; mv /home/uat/edc.real /home/uat/edc")
+
+
+@pytest.mark.parametrize("_astray", ["edc", "/"], ids=["itself", "all"], indirect=True)
+@pytest.mark.usefixtures("_astray")
+def test_a_directory_that_leads_astray_hides_nothing_of_live() -> None:
+    """A loop, and one that is searched without end."""
+    began = time.monotonic()
+    table = converged(playbook="stalk.celery.status")
+    converged("-l", "live", playbook="stalk.celery.verify")
+    assert time.monotonic() - began < 120
+    assert len(re.findall(r"^live +app1 +w1 +running|^ +app2 +w1 +running", table, re.MULTILINE)) == 2, table
+
+
+@pytest.fixture
+def _released() -> Iterator[dict[str, Any]]:
+    """Uat in releases, of which the second one runs; their link is in a directory that uat can rename."""
+    uat = {**UAT, "directory": "/home/uat/app/current", "workers": [{"name": "w1"}]}
+    for host in HOSTS:
+        as_uat(host, "mkdir -p /home/uat/app /home/uat/releases/r1 /home/uat/releases/r2")
+        as_uat(host, "for release in r1 r2; do cp -a /home/uat/edc/[!.]* /home/uat/releases/$release; done")
+        as_uat(host, "ln -s /home/uat/releases/r1 /home/uat/app/current")
+    converged("-l", "uat", variables={"celery_uat": uat})
+    for host in HOSTS:
+        as_uat(host, "ln -sfn /home/uat/releases/r2 /home/uat/app/current")
+    converged("-l", "uat", playbook="stalk.celery.restart", variables={"celery_uat": uat})
+    yield uat
+    converged("-l", "uat")
+    for host in HOSTS:
+        as_uat(host, "rm -r /home/uat/releases /home/uat/app")
+
+
+def test_a_rollback_makes_no_link_where_a_user_leads_it(_released: dict[str, Any]) -> None:
+    """As root it could be one in a directory whose files run as root."""
+    for host in HOSTS:
+        as_uat(host, "mv /home/uat/app /home/uat/app.real; ln -s /etc/cron.daily /home/uat/app")
+    before = of_others()
+    said = refused("-l", "uat", playbook="stalk.celery.rollback", variables={"celery_uat": _released})
+    assert "/home/uat/app" in said
+    assert of_others() == before
+    for host in HOSTS:
+        as_uat(host, "rm /home/uat/app; mv /home/uat/app.real /home/uat/app")
+    converged("-l", "uat", playbook="stalk.celery.rollback", variables={"celery_uat": _released})
+    for host in HOSTS:
+        assert on_host(host, "readlink", "/home/uat/app/current").strip() == "/home/uat/releases/r1"
