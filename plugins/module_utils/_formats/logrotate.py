@@ -20,7 +20,7 @@ def pattern(text: str) -> str:
 
 
 def account(text: str) -> str:
-    """Return a user or a group, an argument of ``su`` and ``create``."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?", text):
-        raise ValueError("cannot be the name of a user or a group. Write letters, digits, _ and -")
+    """Return a user or a group, an argument of ``su`` and ``create``, which are words; those of LDAP may have an @."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?", text):
+        raise ValueError("cannot be the name of a user or a group. Write letters, digits, _, @ and -")
     return str(text)

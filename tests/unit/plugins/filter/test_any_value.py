@@ -56,8 +56,8 @@ GOOD: dict[str, list[Any]] = {
     "directory": ["/srv/edc/50%/x", "/home/edc/é"],
     "virtualenv": ["/srv/venv", "/srv/50%"],
     "home": ["/home/edc"],
-    "user": ["edc", "ed-c_1"],
-    "group": ["edc", "web"],
+    "user": ["edc", "ed-c_1", "edc@example.com"],
+    "group": ["edc", "web", "edc@example.com"],
     "env_file": ["/etc/conf.d/celery", "/etc/edc/a%b.env"],
     "log_file": ["/var/log/celery-live/x-%n.log", "/srv/log/%n%I.log"],
     "unit": ["edc.service", "edc.a-b:c.service"],
@@ -303,11 +303,19 @@ def test_any_value_at_any_key_is_refused_by_name_or_read_as_it_is(place: Any, se
     assert_refused_or_read(place, seed)
 
 
+@pytest.mark.parametrize("key", ["user", "group"])
+def test_a_name_of_a_directory_service_is_read_in_all_files(key: str) -> None:
+    """LDAP's and Active Directory's users may have an @."""
+    option = next(option for path, option in PLACES if path == (key,))
+    assert problems_with((key,), "edc@example.com") == []
+    assert_read((key,), option, "edc@example.com")
+
+
 @pytest.mark.processes
-@settings(max_examples=700, deadline=None, database=None)
+@settings(max_examples=700, derandomize=True, deadline=None, database=None)
 @given(st.sampled_from(PLACES), st.integers(0, 2**32))
 def test_so_are_more_than_ten_thousand_others(place: Any, seed: int) -> None:
-    """Other ones in each run."""
+    """The same ones in each run, so that a failure can be repeated."""
     assert_refused_or_read(place, seed)
 
 
