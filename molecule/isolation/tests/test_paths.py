@@ -97,9 +97,9 @@ UNITS: dict[str, Any] = {
 def of_others() -> list[str]:
     """Return what an environment must not change of live and of the system."""
     commands = (
-        ("stat", "--format=%n %U:%G %a", "/home/live", "/run/systemd", "/etc/cron.d", "/etc/cron.daily"),
+        ("stat", "--format=%n %U:%G %a", "/home/live", "/run/systemd", "/etc/cron.daily"),
         ("systemctl", "show", "--property=MainPID,FragmentPath,DropInPaths", "systemd-logind", "celery-live-w1"),
-        ("ls", "/etc/systemd/system", "/etc/conf.d", "/etc/cron.d", "/etc/cron.daily"),
+        ("ls", "/etc/systemd/system", "/etc/conf.d", "/etc/cron.daily"),
     )
     return [on_host(host, *command) for host in HOSTS for command in commands]
 
