@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-from typing import Callable, Iterable, Iterator
+from typing import Callable, Iterable
 
+from ansible_collections.stalk.celery.plugins.module_utils import _paths
 from ansible_collections.stalk.celery.plugins.module_utils._nss import gid_of
 from ansible_collections.stalk.celery.plugins.module_utils._writes import Place
 
@@ -27,28 +28,16 @@ def look(user: str, group: str, further: Iterable[str]) -> Callable[[str], Place
     return place
 
 
-@contextlib.contextmanager
-def _acting_as(user: str, group: str, further: Iterable[str]) -> Iterator[None]:
+def _acting_as(user: str, group: str, further: Iterable[str]) -> contextlib.AbstractContextManager[None]:
     """Be C(user) for a moment; one that does not exist yet is nobody."""
-    if os.getuid() != 0:
-        yield
-        return
-    uid, gid = _NOBODY, _NOBODY
-    with contextlib.suppress(KeyError):
-        entry = pwd.getpwnam(user)
-        uid, gid = entry.pw_uid, entry.pw_gid
-    gid = _gid(group, gid)
-    before = os.getegid(), os.getgroups()
-    own = os.getgrouplist(user, gid) if uid != _NOBODY else [gid]
-    os.setgroups([*own, *(_gid(name, gid) for name in further)])
-    os.setegid(gid)
-    os.seteuid(uid)
     try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(before[0])
-        os.setgroups(before[1])
+        uid, primary = pwd.getpwnam(user)[2:4]
+    except KeyError:
+        gid = _gid(group, _NOBODY)
+        return _paths.acting_with(_NOBODY, gid, [gid, *(_gid(name, gid) for name in further)])
+    gid = _gid(group, primary)
+    groups = [*os.getgrouplist(user, gid), *(_gid(name, gid) for name in further)]
+    return _paths.acting_with(uid, gid, groups)
 
 
 def _gid(group: str, default: int) -> int:

@@ -308,12 +308,23 @@ def _give(descriptor: int, uid: int, gid: int, mode: int) -> None:
     os.fchmod(descriptor, mode)
 
 
-@contextlib.contextmanager
-def acting_as(uid: int, gid: int, more: Sequence[int] = ()) -> Iterator[None]:
+def acting_as(uid: int, gid: int, more: Sequence[int] = ()) -> contextlib.AbstractContextManager[None]:
     """Be user C(uid) for a moment, with that user's groups and C(more), or with C(gid) where there is no such user.
 
+    What C(acting_with) says of threads is true of it too.
+    """
+    if uid == 0:
+        return contextlib.nullcontext()
+    primary, groups = _groups(uid, gid)
+    return acting_with(uid, primary, [*groups, *more])
+
+
+@contextlib.contextmanager
+def acting_with(uid: int, gid: int, groups: Sequence[int]) -> Iterator[None]:
+    """Be user C(uid) for a moment, in C(gid) and in C(groups) and in no other.
+
     All threads of the process are that user then, and so is what they start: only the main thread does it, while no
-    other one works. Raises RuntimeError in another one.
+    other one works. Raises RuntimeError in another one. Who is not root stays who they are.
     """
     if uid == 0:
         yield
@@ -324,9 +335,8 @@ def acting_as(uid: int, gid: int, more: Sequence[int] = ()) -> Iterator[None]:
         yield
         return
     before = (os.getegid(), os.getgroups())
-    primary, groups = _groups(uid, gid)
-    os.setgroups([*groups, *more])
-    os.setegid(primary)
+    os.setgroups(groups)
+    os.setegid(gid)
     os.seteuid(uid)
     try:
         yield
