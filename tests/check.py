@@ -56,11 +56,13 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
     return [
         Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip]),
         unit_tests("unit tests", VENV, *([] if processes else ["-m", "not processes"])),
+        Step("galaxy-importer", ["python", "-m", "tests.galaxy"]),
         Step("ansible-lint", ["ansible-lint", "--offline"]),
         Step("mypy", ["mypy"]),
         Step("mypy, what runs on hosts", ["mypy", "roles/celery_service/files"]),
         Step("ruff", ["ruff", "check", "."]),
         Step("yamllint", ["yamllint", "--strict", "."]),
+        Step("reuse", ["reuse", "lint", "--quiet"]),
         Step("antsibull-docs", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], COPY),
         Step("antsibull-changelog", ["antsibull-changelog", "lint"], COPY),
     ]
