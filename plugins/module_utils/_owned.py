@@ -15,7 +15,7 @@ from typing import Mapping, Sequence
 from ansible_collections.stalk.celery.plugins.module_utils import _disk, _systemctl
 from ansible_collections.stalk.celery.plugins.module_utils._envfile import assignments, entries
 from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
-from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
+from ansible_collections.stalk.celery.plugins.module_utils._units import Unit, failing_name
 
 KINDS = ("worker", "beat", "flower")
 PROPERTIES = (
@@ -47,7 +47,7 @@ class Owned:
     """A service that the collection wrote: what its unit file's marker calls it, what systemd and its variables say.
 
     C(release) is the real path of the directory that its main process works in, empty without one, and C(current) where
-    the configured directory leads to now; C(_stale) finds both.
+    the configured directory leads to now; C(_stale) finds both. C(keeps_crashing) is what its watch says.
     """
 
     environment: str
@@ -57,6 +57,7 @@ class Owned:
     variables: Mapping[str, str] = field(repr=False)
     release: str = ""
     current: str = ""
+    keeps_crashing: bool = False
 
     def __str__(self) -> str:
         return f"{self.environment}/{self.name}"
@@ -134,9 +135,10 @@ def find(systemd: Systemd) -> list[Owned]:
     names = units_by_name()
     if names and os.geteuid() != 0:
         raise ValueError("The services of a host can only be read by root: set 'become: true'.")
-    units = systemd.show(list(names), PROPERTIES)
+    units = systemd.show([*names, *map(failing_name, names)], PROPERTIES)
+    failing = {unit for unit in names if units[failing_name(unit)]["ActiveState"] == "failed"}
     owned = [
-        Owned(environment, kind, name, units[unit], variables(units[unit]))
+        Owned(environment, kind, name, units[unit], variables(units[unit]), keeps_crashing=unit in failing)
         for unit, (environment, kind, name) in names.items()
     ]
     return sorted(owned, key=lambda service: (service.environment, KINDS.index(service.kind), service.name))

@@ -108,14 +108,15 @@ class Systemd:
         code, _output, _errors = self._call(self._deadline - time.monotonic(), "systemctl", verb, "--", *names)
         return code != _LATE
 
-    def journal(self, unit: Unit) -> str:
+    def journal(self, unit: Unit, keeps_crashing: bool = False) -> str:
         """The last lines of the journal about the latest start of C(unit), and of earlier ones if it starts again."""
         invocation = unit["InvocationID"] if unit["ActiveState"] != "activating" else ""
-        this_start = (
-            [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"INVOCATION_ID={invocation}"]
-            if invocation
-            else [f"--unit={unit.name}", f"--since=@{self._since}"]
-        )
+        if keeps_crashing:
+            this_start = [f"--unit={unit.name}"]
+        elif invocation:
+            this_start = [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"INVOCATION_ID={invocation}"]
+        else:
+            this_start = [f"--unit={unit.name}", f"--since=@{self._since}"]
         options = ["--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
         self._call(_PATIENCE, "journalctl", "--sync")
         command = ["journalctl", *options, *this_start]

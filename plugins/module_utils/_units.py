@@ -14,6 +14,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._envfile import witho
 
 _UP = ("active", "reloading", "refreshing")
 _DOWN = ("inactive", "failed")
+FAILING = "-failing.service"  # as in celery_watch: how the unit is called that fails while a service keeps crashing
 _ENABLED = ("enabled", "enabled-runtime")
 
 _RESULT_HINTS = {
@@ -98,6 +99,11 @@ class Unit:
     def __str__(self) -> str:
         state = f"{self['ActiveState']} ({self['SubState']})"
         return f"{state}, {self.ending}" if self.ending else state
+
+
+def failing_name(service: str) -> str:
+    """The name of the unit that has failed while C(service) keeps crashing."""
+    return service[: -len(".service")] + FAILING
 
 
 @dataclass(frozen=True)

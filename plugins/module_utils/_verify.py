@@ -108,10 +108,13 @@ def look(wanted: Wanted, seen: Seen | None) -> list[Finding]:
         return [Finding(wanted, f"this host has no {wanted.unit}; run site.yml")]
     if seen.is_draining:
         return [Finding(wanted, f"stops and lets its tasks end ({seen.status or 'deactivating'})", wrong=False)]
+    crashing = "keeps crashing, and is started again and again"
     if not seen.is_up:
-        return [Finding(wanted, f"{wanted.unit} is not up: {seen.service.unit}", journal=True)]
+        more = f"; it {crashing}" if seen.service.keeps_crashing else ""
+        return [Finding(wanted, f"{wanted.unit} is not up: {seen.service.unit}{more}", journal=True)]
     release = {"release": text_of(seen.service.release), "current": text_of(seen.service.current)}
-    findings = [Finding(wanted, _STALE[reason].format(**release)) for reason in seen.stale]
+    findings = [Finding(wanted, crashing, journal=True)] * seen.service.keeps_crashing
+    findings += [Finding(wanted, _STALE[reason].format(**release)) for reason in seen.stale]
     hang = seen.hang()
     if hang:
         return [*findings, Finding(wanted, hang, journal=True)]

@@ -131,6 +131,10 @@ ansible_facts:
               description: How often systemd has restarted it by itself since it was started.
               type: int
               sample: 0
+            crashing:
+              description: Whether it keeps crashing, so that systemd starts it again and again.
+              type: bool
+              sample: false
             status:
               description: What the service says of itself, without secrets.
               type: str
@@ -219,6 +223,7 @@ def described(service: Owned, stale: list[str]) -> dict[str, Any]:
         "pid": service.pid,
         "memory": int(memory) if memory.isdigit() and service.pid else None,
         "restarts": int(unit["NRestarts"] or 0),
+        "crashing": service.keeps_crashing,
         "status": without_secrets(unit["StatusText"], service.variables),
         "release": _strangers.text(service.release),
         "current": _strangers.text(service.current),

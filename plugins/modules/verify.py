@@ -13,7 +13,8 @@ author:
   - The stalk.celery authors (@stalk)
 description:
   - Looks at the services that the inventory wants started, all in one round trip, and returns what is wrong with them.
-  - Each service is up, gives signs of life, and runs the files, the release and the code that are on the disk.
+  - Each service is up, does not keep crashing, gives signs of life, and runs the files, the release and the code that
+    are on the disk.
   - Each worker answers for itself and consumes exactly the queues of the inventory.
   - A task goes through the broker and each queue that a worker of this host consumes, and is awaited. It is
     C(celery.accumulate), which every application has, and it needs no result backend.
@@ -250,7 +251,7 @@ def shown(systemd: Systemd, finding: Finding, seen: Mapping[str, Seen]) -> str:
     service = seen[finding.service.unit].service if finding.service.unit in seen else None
     if not finding.journal or service is None:
         return str(finding)
-    journal = without_secrets(systemd.journal(service.unit), service.variables)
+    journal = without_secrets(systemd.journal(service.unit, service.keeps_crashing), service.variables)
     lines = _strangers.quoted(_strangers.lines(journal))
     return f"{finding} The last lines of the journal of {service.unit.name}:{lines or ' none'}"
 

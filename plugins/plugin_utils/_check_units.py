@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_FAILING = "-failing.service"  # what fails while a service keeps crashing
+from ansible_collections.stalk.celery.plugins.module_utils._units import FAILING
+
 _RESERVED = re.compile(r"systemd-|stalk[.-]|redis-celery|(dbus|init|rabbitmq-server|redis|redis-server|valkey)\.")
 # The suffixes of files in /etc/logrotate.d that logrotate passes over (man 8 logrotate, tabooext).
 _PASSED_OVER = re.compile(
@@ -24,7 +25,7 @@ def problem_of_unit(unit: str, environment: str, environments: Iterable[str]) ->
     right = f"Write another name, as celery-{environment}-w1.service."
     if _RESERVED.match(unit):
         return f"is {unit}, a name for units of systemd, of a broker or of this collection. {right}"
-    if unit.endswith(_FAILING):
+    if unit.endswith(FAILING):
         return f"is {unit}, as what is failed while a service keeps crashing is called. {right}"
     for other in environments:
         if other != environment and unit.startswith(f"celery-{other}-"):

@@ -165,6 +165,8 @@ def _astray(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any
 
 def _state(service: Mapping[str, Any], worker: Mapping[str, Any]) -> str:
     state = _SUBSTATES.get(service["substate"]) or _STATES.get(service["state"], str(service["state"]))
+    if service["crashing"] and state in (RUNNING, "starting"):
+        return CRASHING
     if state != RUNNING:
         return state
     said = [word for status, word in _STATUSES.items() if service["status"].startswith(status)]

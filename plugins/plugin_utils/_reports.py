@@ -54,7 +54,7 @@ _SERVICE = fields(
         **dict.fromkeys(("state", "substate", "status"), known(string, "")),
         "queues": known(items(string), []),
         "stale": known(items(string), []),
-        "enabled": known(flag, False),
+        **dict.fromkeys(("enabled", "crashing"), known(flag, False)),
         "pid": known(number, 0),
         "restarts": known(number, 0),
         "memory": known(number),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fleet import on_host
+from tests.runs import converged, refused
 from tests.work import eventually
 
 HOST = "app1"
@@ -53,6 +54,8 @@ def test_a_worker_that_keeps_crashing_is_failed_until_it_works_again(crashing: N
     assert failed() == []
     eventually("it is listed", lambda: failed() == [FAILING], 60)
     eventually("the alarm is raised", lambda: alarms() == 1, 20)
+    assert "keeps crashing, and is started again and again" in refused(playbook="stalk.celery.verify")
+    assert "w2 on app1: crashes again and again" in converged(playbook="stalk.celery.status")
     before = int(show("NRestarts"))
     said = on_host(HOST, "systemctl", "list-units", "--failed", "--plain", "--no-legend")
     assert "Celery worker w2 of environment uat keeps crashing" in said

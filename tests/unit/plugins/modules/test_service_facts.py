@@ -108,6 +108,7 @@ def test_a_running_worker(run: Run, host: Host) -> None:
         "pid": os.getpid(),
         "memory": 1048576,
         "restarts": 2,
+        "crashing": False,
         "status": "connected; 1 running",
         "release": str(host.directory / "1"),
         "current": str(host.directory / "1"),
@@ -115,6 +116,13 @@ def test_a_running_worker(run: Run, host: Host) -> None:
     }
     assert result["changed"] is False
     assert "hunter2" not in result["printed"]
+
+
+def test_a_worker_that_keeps_crashing(run: Run, host: Host) -> None:
+    """Its watch has made this known, by a unit that has failed."""
+    host.worker()
+    host.manager.add("celery-live-w1-failing.service", ActiveState="failed")
+    assert [worker["crashing"] for worker in services(run)] == [True]
 
 
 def test_a_service_that_never_ran(run: Run, host: Host) -> None:

@@ -73,6 +73,21 @@ def test_a_service_that_is_not_there(run: Run, manager: Manager, project: Projec
     assert verify(run, wanted("w9"))[0] == ["live/w9: this host has no celery-live-w9.service; run site.yml."]
 
 
+def test_a_service_that_keeps_crashing(run: Run, manager: Manager, project: Project) -> None:
+    """Also while it is up, for a moment; the last start has nothing to tell of the crashes before."""
+    beat = project.service(manager, "beat", kind="beat")
+    change(manager, beat, StatusText="scheduling; 17 sent", InvocationID="f00")
+    manager.add("celery-live-beat-failing.service", ActiveState="failed")
+    manager.journal.write_text("MemoryError\n")
+    expected = "keeps crashing, and is started again and again. The last lines of the journal of "
+    (problem,), _notes = verify(run, wanted("beat", "beat"))
+    assert problem == f"live/beat: {expected}{beat}:\n    | MemoryError"
+    assert "f00" not in manager.asked[-1]
+    change(manager, beat, ActiveState="activating", SubState="auto-restart", MainPID="0")
+    (problem,), _notes = verify(run, wanted("beat", "beat"))
+    assert problem.startswith(f"live/beat: {beat} is not up: activating (auto-restart); it {expected}")
+
+
 def test_the_last_words_of_a_stopped_worker_do_not_count(run: Run, manager: Manager, project: Project) -> None:
     unit = project.service(manager, "w1")
     change(manager, unit, ActiveState="inactive", SubState="dead", MainPID="0", StatusText="stopping, waits since")

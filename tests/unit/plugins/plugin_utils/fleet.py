@@ -40,6 +40,7 @@ def service(environment: str, name: str, **changes: Any) -> dict[str, Any]:
         "pid": 4711,
         "memory": 123 * 2**20,
         "restarts": 0,
+        "crashing": False,
         "status": "connected to redis://:**@broker1:6379/1; 0 running, 0 reserved, 118 in total",
         "release": NEW,
         "current": NEW,

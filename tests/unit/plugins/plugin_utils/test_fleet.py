@@ -83,6 +83,9 @@ def test_a_limit_that_names_environments_hides_the_others_of_a_shared_host(limit
         ({"status": "main loop hangs since 10:00:00; 1 running"}, "hangs", True),
         ({"state": "activating", "substate": "start"}, "starting", False),
         ({"state": "activating", "substate": "auto-restart"}, "crashing", True),
+        ({"crashing": True}, "crashing", True),  # up for a moment
+        ({"crashing": True, "state": "activating", "substate": "start"}, "crashing", True),
+        ({"crashing": True, **down()}, "stopped", True),  # just now
         ({"state": "deactivating", "substate": "stop-sigterm"}, "stopping", False),
         ({"state": "active", "substate": "exited"}, "exited", True),
         (down("failed", "failed"), "failed", True),
