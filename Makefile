@@ -2,6 +2,7 @@
 
 HOST ?= app1
 SCENARIO ?= default
+CORE ?= 2.19
 PYTHON := .venv/bin/python
 HOSTS := $(PYTHON) -m tests.hosts
 COLLECTION := .cache/collections/ansible_collections/stalk/celery
@@ -10,15 +11,15 @@ COLLECTION := .cache/collections/ansible_collections/stalk/celery
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 20
 
-.venv/done: requirements/ansible-2.19.txt requirements/tools.txt tests/project/requirements.txt tests/venv.py
-	@python3 -m tests.venv .venv requirements/ansible-2.19.txt
+.venv/done-$(CORE): requirements/ansible-$(CORE).txt requirements/tools.txt tests/project/requirements.txt tests/venv.py
+	@python3 -m tests.venv .venv requirements/ansible-$(CORE).txt
 	@touch $@
 
 $(COLLECTION):
 	@mkdir -p $(@D) && ln -sfn ../../../.. $@
 
 .PHONY: tools
-tools: .venv/done | $(COLLECTION)
+tools: .venv/done-$(CORE) | $(COLLECTION)
 
 .PHONY: demo
 demo: tools ## boot four hosts, run three environments on them, send tasks, print a table
@@ -33,7 +34,7 @@ shell: tools ## a shell on a host of the demo: make shell HOST=app2
 	@$(HOSTS) exec demo -- podman exec -it $(HOST) bash
 
 .PHONY: check
-check: tools ## lint, types, sanity and quick unit tests: all that needs no hosts
+check: tools ## lint, types, sanity and quick unit tests: all that needs no hosts; CORE=2.21 for another ansible-core
 	@$(PYTHON) -m tests.check
 
 .PHONY: test
@@ -43,6 +44,14 @@ test: tools ## everything: check, all Molecule scenarios; with ansible-core 2.19
 .PHONY: molecule
 molecule: tools ## one Molecule scenario: make molecule SCENARIO=limit
 	@$(HOSTS) run $(SCENARIO) -- molecule test --no-command-borders -s $(SCENARIO)
+
+.PHONY: scenarios
+scenarios: ## the Molecule scenarios, as JSON
+	@python3 -c 'import json, pathlib; print(json.dumps(sorted(p.parent.name for p in pathlib.Path("molecule").glob("*/molecule.yml"))))'
+
+.PHONY: release
+release: tools ## build the archive and the notes of a release: make release TAG=1.0.0
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m tests.release "$(TAG)"
 
 .PHONY: bench-reliability
 bench-reliability: tools ## published set-ups and this collection under the same load: the table of docs/reliability.md

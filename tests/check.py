@@ -25,6 +25,10 @@ PYLINT = ("pylint",)  # takes half of the time of sanity
 ONCE = ("changelog", "pep8", "runtime-metadata", "yamllint")  # say the same with each ansible-core
 WITH_221 = ("broker", "fleet", "limit")  # the other scenarios have the oldest ansible-core that is supported
 
+PYTHON_OF_HOSTS = "3.8"  # the oldest that ansible-core 2.19 takes, see ruff's target versions in pyproject.toml as well
+PYTHON_OF_CONTROL = "3.11"
+VERMIN = ("--violations", "--no-tips")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -53,6 +57,7 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
     :param processes: whether the unit tests are run that start Celery, which takes half of their time.
     """
     skip = [f"--skip-test={test}" for test in skipped]
+    on_hosts = ["plugins/modules", "plugins/module_utils", *map(str, ROOT.glob("roles/*/files"))]
     return [
         Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip]),
         unit_tests("unit tests", VENV, *([] if processes else ["-m", "not processes"])),
@@ -63,6 +68,9 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
         Step("ruff", ["ruff", "check", "."]),
         Step("yamllint", ["yamllint", "--strict", "."]),
         Step("reuse", ["reuse", "lint", "--quiet"]),
+        Step("codespell", ["codespell"], COPY),
+        Step("vermin, what runs on hosts", ["vermin", f"--target={PYTHON_OF_HOSTS}-", *VERMIN, *on_hosts]),
+        Step("vermin, what runs on the control node", ["vermin", f"--target={PYTHON_OF_CONTROL}-", *VERMIN, "plugins"]),
         Step("antsibull-docs", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "."], COPY),
         Step("antsibull-changelog", ["antsibull-changelog", "lint"], COPY),
     ]
