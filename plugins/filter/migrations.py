@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: migrations
-short_description: What runs the migrations of environments on a host
+short_description: The migrations of environments that a host can run
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - Returns for each environment that has the key C(migrate) the command line that runs it in the context of the
-    environment's first service on the host, with its user, directory and variables, for M(stalk.celery.migration).
+  - Returns for each environment that has the key C(migrate) this command and the environment's first service on the
+    host, for M(stalk.celery.migration).
 options:
   _input:
     description: The environments, as P(stalk.celery.environments#filter) returns them.
@@ -27,12 +27,12 @@ options:
 
 EXAMPLES = r"""
 ---
-commands: "{{ celery_service_environments | stalk.celery.migrations(services) }}"
+migrations: "{{ celery_service_environments | stalk.celery.migrations(services) }}"
 """
 
 RETURN = r"""
 _value:
-  description: Name of each environment and its command line. It has no secret.
+  description: Name of each environment, with C(command) and C(unit).
   type: dict
 """
 

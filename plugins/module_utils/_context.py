@@ -52,14 +52,8 @@ class Context:
     @property
     def options(self) -> list[str]:
         """What makes a transient unit see what the services see."""
-        service = self.service
-        groups = " ".join(service.supplementary_groups)
         return [
-            f"--uid={service.user}",
-            f"--gid={service.group}",
-            f"--working-directory={service.directory}",
-            *([f"--property=SupplementaryGroups={groups}"] if groups else []),
-            *(f"--property=EnvironmentFile={path}" for path in service.env_files),
+            *surroundings(self.service),
             *(f"--setenv={name}={value}" for name, value in self.environ.items() if name in _OF_THE_INTERPRETER),
             "--property=Environment=PYTHONDONTWRITEBYTECODE=1",
             "--property=TimeoutStopSec=5",
@@ -79,6 +73,18 @@ class Context:
     def import_timeout(self) -> float:
         """Seconds that importing the application may take."""
         return max(_time_span.of_import(service.unit["TimeoutStartUSec"], _ask.IMPORT) for service in self.services)
+
+
+def surroundings(service: Owned) -> list[str]:
+    """What makes a transient unit run beside C(service), with all of its variables but those of C(Environment=)."""
+    groups = " ".join(service.supplementary_groups)
+    return [
+        f"--uid={service.user}",
+        f"--gid={service.group}",
+        f"--working-directory={service.directory}",
+        *([f"--property=SupplementaryGroups={groups}"] if groups else []),
+        *(f"--property=EnvironmentFile={path}" for path in service.env_files),
+    ]
 
 
 def contexts(services: Sequence[Owned]) -> list[Context]:

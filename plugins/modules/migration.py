@@ -12,7 +12,10 @@ version_added: 1.0.0
 author:
   - The stalk.celery authors (@stalk)
 description:
-  - Runs a command line that P(stalk.celery.migrations#filter) has made, and waits until it has ended.
+  - Runs a command beside a service of this host, as P(stalk.celery.migrations#filter) has found it, and waits until
+    it has ended.
+  - A shell runs it as the user of the service, in its directory and with its variables, those of its drop-ins too, but
+    without its sandbox.
   - The command has neither a terminal nor an open file of whoever runs the playbook. It is over when it has ended, also
     where another process goes on to write into its output.
   - Fails when the command does.
@@ -25,9 +28,12 @@ attributes:
     support: none
 options:
   command:
-    description: The command line. It must hold no secret.
-    type: list
-    elements: str
+    description: The command, for a shell. It must hold no secret.
+    type: str
+    required: true
+  unit:
+    description: Complete name of the systemd unit of the service, which this collection has to have written.
+    type: str
     required: true
   timeout:
     description: Seconds that it may take at most, a day by default.
@@ -41,7 +47,8 @@ EXAMPLES = r"""
 ---
 - name: Run the migrations of live
   stalk.celery.migration:
-    command: "{{ (celery_service_environments | stalk.celery.migrations(services)).live }}"
+    command: python manage.py migrate --noinput
+    unit: celery-live-w1.service
 """
 
 RETURN = r"""
@@ -62,26 +69,74 @@ stderr_lines:
   elements: str
 """
 
-from typing import Any
+import contextlib
+import os
+from typing import Any, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _bounded, _strangers
+from ansible_collections.stalk.celery.plugins.module_utils import (
+    _arguments,
+    _bounded,
+    _context,
+    _owned,
+    _paths,
+    _strangers,
+)
+from ansible_collections.stalk.celery.plugins.module_utils._envfile import assignments
+from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import environment_value
+from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
 
 _LINES = 200
+_PATIENCE = 60
+
+
+def service_of(systemd: Systemd, unit: str) -> Owned:
+    """The service beside which the migrations run. Raises ValueError if this host has none of this name."""
+    found = [service for service in _owned.find(systemd) if service.unit.name == unit]
+    if not found:
+        raise ValueError(f"This host has no {unit}; run site.yml.")
+    return found[0]
+
+
+@contextlib.contextmanager
+def command_line(service: Owned, command: str, seconds: int) -> Iterator[list[str]]:
+    """What runs C(command) beside C(service); what C(Environment=) sets is in a file meanwhile, and no argument."""
+    set_by_units = assignments(service.unit["Environment"])
+    text = "".join(f"{name}={environment_value(value)}\n" for name, value in set_by_units.items())
+    with _paths.lent("environment", text.encode(), os.getuid(), os.getgid()) as path:
+        yield [
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            "--wait",
+            "--pipe",
+            "--service-type=exec",
+            f"--property=RuntimeMaxSec={seconds}",
+            f"--property=EnvironmentFile={path}",  # before the others, which overrule it
+            *_context.surroundings(service),
+            "--",
+            "/bin/sh",
+            "-c",
+            command.replace("$", "$$"),  # systemd-run expands $NAME (man 1 systemd-run); this is for the shell
+        ]
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "command": {"type": "list", "elements": "str", "required": True},
+            "command": {"type": "str", "required": True},
+            "unit": {"type": "str", "required": True},
             "timeout": {"type": "int", "default": 86400},
         },
     )
-    command, seconds = module.params["command"], module.params["timeout"]
+    seconds = module.params["timeout"]
     try:
-        said = _bounded.run(command, seconds, into=_bounded.Log(), errors=_bounded.Log())
-    except OSError as error:
-        module.fail_json(msg=f"{command[0]} cannot be run: {error.strerror}", rc=1, stdout_lines=[], stderr_lines=[])
+        service = service_of(Systemd(module.run_command, _PATIENCE), _arguments.unit_name(module.params["unit"]))
+        with command_line(service, module.params["command"], seconds) as command:
+            said = _bounded.run(command, seconds, into=_bounded.Log(), errors=_bounded.Log())
+    except (OSError, ValueError, SystemdError) as error:
+        module.fail_json(msg=str(error), rc=1, stdout_lines=[], stderr_lines=[])
     result: dict[str, Any] = {
         "changed": True,
         "rc": said.code,

@@ -14,13 +14,15 @@ MYAPP = Releases("/srv/myapp", "yourapp/tasks.py")
 FIRST = "2026-04-24-120000"
 SECOND = "2026-04-25-090000"
 BROKEN = "2026-04-26-090000"
+DROP_INS = "/etc/systemd/system/celery.service.d"
 MIGRATION = """
+import os
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
     dependencies = [("yourapp", "0001_initial")]
-    operations = [migrations.AddField("Order", "paid", models.BooleanField(default=False))]
+    operations = [migrations.AddField("Order", "paid", models.BooleanField(default=os.environ["PAID"] == "no"))]
 """
 TASK = """
 import json, os, sys
@@ -85,7 +87,12 @@ def test_tasks_run_on_both_hosts_and_in_their_own_queues() -> None:
 
 
 def test_a_deploy_migrates_once_and_restarts_warm() -> None:
-    """The new code needs the new column: it is there before the first worker runs the code."""
+    """The new code needs the new column: it is there before the first worker runs the code.
+
+    The migration sees what an administrator has set in a drop-in of the worker.
+    """
+    on_host("web1", "install", "--directory", DROP_INS)
+    on_host("web1", "tee", f"{DROP_INS}/paid.conf", stdin="[Service]\nEnvironment=PAID=no\n")
     MYAPP.deploy(HOSTS, SECOND)
     for host in HOSTS:
         project = f"{MYAPP.root}/releases/{SECOND}/yourapp"

@@ -204,8 +204,8 @@ def read(environment: dict[str, Any]) -> list[Any]:
             found.append([(line.split()[0], line) for line in directives])
         else:
             found.append([(option.partition("=")[0], option.partition("=")[2]) for option in readers.options(text)])
-    commands = migrations_of([complete], services([complete], "app1")).values()
-    return [*found, *([(f"migrate, {len(command)} words", command[-1])] for command in commands)]
+    migrations = migrations_of([complete], services([complete], "app1")).values()
+    return [*found, *([("migrate", migration["command"])] for migration in migrations)]
 
 
 def shows(text: str, value: Any) -> bool:
@@ -221,7 +221,7 @@ BASE_READ = read(BASE)
 KNOWN = {name for file in BASE_READ for name, _value in file}
 # What a good value may add: a directive that no value of the base has, a variable, a second pattern, an option.
 ADDED = re.compile(
-    r"celery.service.j2 Service [A-Z][A-Za-z]+|[Aa]|migrate, \d+ words|pattern|"
+    r"celery.service.j2 Service [A-Z][A-Za-z]+|[Aa]|migrate|pattern|"
     r"CELERY(D|BEAT)_LOG_FILE|CELERYD_PID_FILE|CELERY_(BROKER_URL|RESULT_BACKEND)|REMAP_SIGTERM|PYTHONPATH|--property"
 )
 UNIT = (TEMPLATES / "etc/systemd/system/celery.service.j2").read_text(encoding="utf-8")

@@ -16,7 +16,6 @@ from ansible_collections.stalk.celery.plugins.filter.problems import problems
 from ansible_collections.stalk.celery.plugins.filter.services import services
 from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._logs import overlap
-from ansible_collections.stalk.celery.plugins.plugin_utils._migrations import migrations_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import trials_of
 from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 
@@ -217,7 +216,7 @@ def test_what_runs_celery(keys: dict[str, Any], words: str | None) -> None:
 
 
 def test_environment_files_of_the_host_are_read_before_ours_by_all_that_runs_the_application() -> None:
-    keys = {"env_files": ["/etc/50%.env", "/etc/b.env"], "migrate": "true"}
+    keys = {"env_files": ["/etc/50%.env", "/etc/b.env"]}
     assert problems_of(keys) == []
     found = environments({"live": {**MINIMAL, **keys}})
     (service,) = services(found, "app1")
@@ -225,8 +224,6 @@ def test_environment_files_of_the_host_are_read_before_ours_by_all_that_runs_the
     order = ["/etc/50%.env", "/etc/b.env", "/etc/conf.d/celery-live-w1.conf"]
     assert re.findall("(?m)^EnvironmentFile=(.*)$", unit.replace("%%", "%")) == order
     assert re.findall("EnvironmentFile=([^'\"]*)", command) == order
-    migration = migrations_of(found, [service])["live"]
-    assert [word.rpartition("=")[2] for word in migration if "EnvironmentFile=" in word] == order
     assert trials_of([service])[0]["env_files"] == keys["env_files"]
 
 
