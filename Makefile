@@ -45,6 +45,10 @@ test: tools ## everything: check, all Molecule scenarios; with ansible-core 2.19
 molecule: tools ## one Molecule scenario: make molecule SCENARIO=limit
 	@$(HOSTS) run $(SCENARIO) -- molecule test --no-command-borders -s $(SCENARIO)
 
+.PHONY: schema
+schema: tools ## write docs/environment.schema.json, which editors read, from the argument specs
+	@PYTHONPATH=.cache/collections $(PYTHON) -m tests.schema
+
 .PHONY: scenarios
 scenarios: ## the Molecule scenarios, as JSON
 	@python3 -c 'import json, pathlib; print(json.dumps(sorted(p.parent.name for p in pathlib.Path("molecule").glob("*/molecule.yml"))))'

@@ -51,9 +51,14 @@ _SHAPES: Mapping[str, Shape] = {
 }
 
 
+def range_of(key: str) -> Range:
+    """Return the numbers that a key takes."""
+    return _RANGES.get(key, _OTHER)
+
+
 def problem_of_number(key: str, number: int) -> str | None:
     """Return what is wrong with the number of a key, and what to write."""
-    allowed = _RANGES.get(key, _OTHER)
+    allowed = range_of(key)
     if allowed.lowest <= number <= allowed.highest:
         return None
     if allowed.highest < LARGEST:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import json
 import re
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from ansible_collections.stalk.celery.tests.unit.markdown import (
 
 WORDS_OF_README = 1000
 EXAMPLES = 0  # blocks that nothing checks; give a reason in the comment before one, and count it here
-LANGUAGES = {"yaml", "ini", "python", "sh", "console", "text"}
+LANGUAGES = {"yaml", "ini", "json", "python", "sh", "console", "text"}
 OTHERS = ["broker1"]  # hosts in no environment
 MINIMAL = {"app": "edc:app", "directory": "/srv/edc", "virtualenv": "/srv/edc/.venv"}
 WORKER = environment_spec()["workers"]["options"]
@@ -122,6 +123,11 @@ def test_playbooks_can_be_read(tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("block", [case(block) for block in blocks("json")])
+def test_json_is_json(block: Block) -> None:
+    json.loads(block.text)
 
 
 @pytest.mark.parametrize("block", [case(block) for block in blocks("python")])
