@@ -136,12 +136,17 @@ def find(systemd: Systemd) -> list[Owned]:
     if names and os.geteuid() != 0:
         raise ValueError("The services of a host can only be read by root: set 'become: true'.")
     units = systemd.show([*names, *map(failing_name, names)], PROPERTIES)
-    failing = {unit for unit in names if units[failing_name(unit)]["ActiveState"] == "failed"}
+    crashing = {unit for unit in names if keeps_crashing(units[unit], units[failing_name(unit)])}
     owned = [
-        Owned(environment, kind, name, units[unit], variables(units[unit]), keeps_crashing=unit in failing)
+        Owned(environment, kind, name, units[unit], variables(units[unit]), keeps_crashing=unit in crashing)
         for unit, (environment, kind, name) in names.items()
     ]
     return sorted(owned, key=lambda service: (service.environment, KINDS.index(service.kind), service.name))
+
+
+def keeps_crashing(service: Unit, failing: Unit) -> bool:
+    """Whether C(failing) has failed for C(service), and nobody has started it since, which counts from 0 again."""
+    return failing["ActiveState"] == "failed" and service["NRestarts"] not in ("", "0")
 
 
 def env_files(unit: Unit) -> tuple[str, ...]:

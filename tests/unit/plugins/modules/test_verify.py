@@ -76,7 +76,7 @@ def test_a_service_that_is_not_there(run: Run, manager: Manager, project: Projec
 def test_a_service_that_keeps_crashing(run: Run, manager: Manager, project: Project) -> None:
     """Also while it is up, for a moment; the last start has nothing to tell of the crashes before."""
     beat = project.service(manager, "beat", kind="beat")
-    change(manager, beat, StatusText="scheduling; 17 sent", InvocationID="f00")
+    change(manager, beat, StatusText="scheduling; 17 sent", InvocationID="f00", NRestarts="4")
     manager.add("celery-live-beat-failing.service", ActiveState="failed")
     manager.journal.write_text("MemoryError\n")
     expected = "keeps crashing, and is started again and again. The last lines of the journal of "
