@@ -12,8 +12,9 @@ version_added: 1.0.0
 author:
   - The stalk.celery authors (@stalk)
 description:
-  - Looks at the Redis or Valkey that the host has, or else at the one that its packages would bring.
-  - Never fails on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
+  - Looks at the Redis or Valkey that the host has, or else at the one that its packages would bring. Where apt has no
+    list of its packages, as on a new host, it is fetched, but not in check mode.
+  - Does not fail on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
 extends_documentation_fragment:
   - stalk.celery.read_only
 options:
@@ -74,7 +75,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _redis_version
 
-PATIENCE = 60  # seconds that a package manager may take
+PATIENCE = 120  # seconds that a package manager may take
 
 
 def version(module: AnsibleModule) -> str:
@@ -83,11 +84,24 @@ def version(module: AnsibleModule) -> str:
     if os.access(program, os.X_OK):
         return _redis_version.of_server(printed(module, program, "--version"))
     if module.get_bin_path("apt-cache"):
-        return _redis_version.candidate_of_apt(printed(module, "apt-cache", "policy", package))
+        return candidate(module, package) or ("" if module.check_mode else fetched(module, package))
     if module.get_bin_path("dnf"):
         command = ("dnf", "--quiet", "repoquery", "--latest-limit=1", "--queryformat=%{version}", package)
         return _redis_version.of_package(printed(module, *command))
     return ""
+
+
+def candidate(module: AnsibleModule, package: str) -> str:
+    """Return the version that apt would install, empty if it knows of none."""
+    return _redis_version.candidate_of_apt(printed(module, "apt-cache", "policy", package))
+
+
+def fetched(module: AnsibleModule, package: str) -> str:
+    """Return it when the lists of packages have been fetched; fails where that is not possible."""
+    code, _output, errors = module.run_command(["timeout", str(PATIENCE), "apt-get", "--quiet", "update"])
+    if code:
+        module.fail_json(msg=f"apt-get update failed, so it is not known which {package} there is: {errors.strip()}")
+    return candidate(module, package)
 
 
 def printed(module: AnsibleModule, *command: str) -> str:

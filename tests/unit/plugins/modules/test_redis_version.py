@@ -12,6 +12,9 @@ import pytest
 from .conftest import Run
 
 APT = "#!/bin/sh\necho 'redis-server:'; echo '  Candidate: 5:6.0.16-1+deb11u2'\n"
+NEW_APT = "#!/bin/sh\nif test -e {lists}; then echo '  Candidate: 5:6.0.16-1'; else echo '  Candidate: (none)'; fi\n"
+GET = "#!/bin/sh\necho > {lists}\n"
+BAD_GET = "#!/bin/sh\necho 'E: Could not get lock' >&2\nexit 100\n"
 DNF = "#!/bin/sh\necho 6.2.6\n"
 SERVER = "#!/bin/sh\necho 'Redis server v=7.0.15 sha=0:0'\n"
 
@@ -26,14 +29,15 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def redis(run: Run, programs: Path, **texts: str) -> dict[str, Any]:
+def redis(run: Run, programs: Path, texts: dict[str, str], check: bool = False) -> dict[str, Any]:
     """What the module says of a host that has these programs."""
     for name, text in texts.items():
         path = programs / name.replace("_", "-")
         path.write_text(text)
         path.chmod(0o755)
     program = str(programs / "redis-server")
-    return run("redis_version", program=program, package="redis-server", environments=["live"], host="redis1")
+    options = {"program": program, "package": "redis-server", "environments": ["live"], "host": "redis1"}
+    return run("redis_version", check=check, **options)
 
 
 @pytest.mark.parametrize(
@@ -48,5 +52,15 @@ def redis(run: Run, programs: Path, **texts: str) -> dict[str, Any]:
 def test_what_is_installed_counts_and_else_what_would_be(
     run: Run, programs: Path, texts: dict[str, str], version: str, problems: int
 ) -> None:
-    found = redis(run, programs, **texts)
+    found = redis(run, programs, texts)
     assert (found["version"], len(found["problems"]), found["changed"]) == (version, problems, False)
+
+
+def test_a_new_host_of_debian_fetches_its_lists_of_packages(run: Run, programs: Path, tmp_path: Path) -> None:
+    texts = {"apt_cache": NEW_APT, "apt_get": GET}
+    texts = {name: text.format(lists=tmp_path / "lists") for name, text in texts.items()}
+    assert redis(run, programs, texts, check=True)["version"] == ""
+    assert redis(run, programs, texts)["version"] == "6.0.16"
+    (tmp_path / "lists").unlink()
+    failed = redis(run, programs, {**texts, "apt_get": BAD_GET})
+    assert (failed["failed"], "E: Could not get lock" in failed["msg"]) == (True, True)
