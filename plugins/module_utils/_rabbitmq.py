@@ -55,7 +55,7 @@ def _user(name: str, password: str, tags: list[str]) -> dict[str, Any]:
         "name": name,
         "password_hash": _hash(password, secrets.token_bytes(_SALT_BYTES)),
         "hashing_algorithm": "rabbit_password_hashing_sha256",
-        "tags": tags,
+        "tags": ",".join(tags),  # RabbitMQ 3.8 takes no list
     }
 
 

@@ -81,10 +81,11 @@ def test_rabbitmq_gets_a_user_again_whose_password_is_another_one() -> None:
     assert [user["name"] for user in found["users"]] == ["uat"]
 
 
-def test_tags_of_an_older_rabbitmq_are_understood() -> None:
+def test_tags_are_written_for_an_older_rabbitmq_and_those_of_a_newer_one_understood() -> None:
     found = definitions()
+    assert [user["tags"] for user in found["users"]] == ["management", ""]
     for user in found["users"]:
-        user["tags"] = ",".join(user["tags"])
+        user["tags"] = [tag for tag in user["tags"].split(",") if tag]
     assert _rabbitmq.missing(PASSWORDS, ["live"], found) == {}
 
 

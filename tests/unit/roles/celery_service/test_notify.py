@@ -20,6 +20,7 @@ from unittest.mock import ANY
 
 import pytest
 from ansible_collections.stalk.celery.tests.unit.roles.celery_service.systemd import LIBRARY
+from celery.utils import sysinfo
 
 LOOP = ("kombu.asynchronous.hub", "create_loop")
 REDIS = ("redis.connection", "read_response")
@@ -71,6 +72,24 @@ def test_assignments_arrive_at_both_kinds_of_sockets(module: Any, tmp_path: Path
 def test_a_socket_that_is_gone_is_an_error(module: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         module.notify(str(tmp_path / "gone"), "READY=1")
+
+
+def test_a_host_that_does_not_tell_its_load_has_none(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the sandbox on Debian 11; a task gets the error that the host gives."""
+
+    def unobtainable() -> None:
+        raise OSError("Load averages are unobtainable")
+
+    monkeypatch.setattr(sysinfo, "_load_average", sysinfo._load_average)
+    module.do_without_load_average()
+    assert sysinfo.load_average() != (0.0, 0.0, 0.0)
+    monkeypatch.setattr("os.getloadavg", unobtainable)
+    with pytest.raises(OSError, match="unobtainable"):
+        sysinfo.load_average()
+    module.do_without_load_average()
+    assert sysinfo.load_average() == (0.0, 0.0, 0.0)
+    with pytest.raises(OSError, match="unobtainable"):
+        os.getloadavg()
 
 
 @pytest.mark.parametrize(

@@ -223,11 +223,25 @@ def worker_work() -> str:
     return f"; {running} running, {reserved} reserved, {worker_state.all_total_count[0]} in total"
 
 
+def do_without_load_average() -> None:
+    """Let a worker live where nobody tells it the load of the host, which its events carry: it is 0 then.
+
+    The C library of Debian 11 reads /proc/loadavg, which ``ProcSubset=pid`` hides, and the error would have the worker
+    connect again for ever.
+    """
+    try:
+        os.getloadavg()
+    except OSError:
+        sysinfo: Any = import_module("celery.utils.sysinfo")
+        sysinfo._load_average = lambda: (0.0, 0.0, 0.0)
+
+
 def follow_worker(service: Service) -> None:
     """Notify for ``celery worker``."""
 
     def on_init(instance: Any, **_: Any) -> None:
         Connection.watch = watch = Watch(service, worker_work)
+        do_without_load_average()
         instance.app.steps["consumer"].add(Connection)
         instance.app.steps["worker"].update((WholeResults, Settle))
 
