@@ -12,10 +12,10 @@ from typing import Any
 
 from ansible.constants import config
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.stalk.celery.plugins.module_utils._strangers import cleaned
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._reports import REPORTS, report_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._status import status_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._status_page import page_of
@@ -33,10 +33,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        validated = ArgumentSpecValidator(_OPTIONS).validate(self._task.args)
-        if validated.error_messages:
-            raise AnsibleActionFail("; ".join(validated.error_messages))
-        options = validated.validated_parameters
+        options = options_of(self._task.args, _OPTIONS)
         reports = [report_of(raw) for raw in options["reports"]]
         status = status_of(reports, datetime.now(UTC), options["limit"])
         display = Display()
@@ -61,5 +58,5 @@ def _write(path: Path, page: str) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise AnsibleActionFail(
-            f"celery_service_page: {path} cannot be written: {error.strerror}; name a file in a directory that exists."
+            f"celery_status_page: {path} cannot be written: {error.strerror}; name a file in a directory that exists."
         ) from error

@@ -7,9 +7,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
 
 ARGUMENTS: dict[str, Any] = {
@@ -24,10 +23,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         given = {key: value for key, value in self._task.args.items() if key in ARGUMENTS}
-        validated = ArgumentSpecValidator(ARGUMENTS).validate(given)
-        if validated.error_messages:
-            raise AnsibleActionFail("; ".join(validated.error_messages))
-        arguments = validated.validated_parameters
+        arguments = options_of(given, ARGUMENTS)
         result = self._execute_module(
             module_name="stalk.celery.task",
             module_args={

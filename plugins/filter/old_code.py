@@ -18,16 +18,22 @@ options:
     elements: str
     required: true
   hostvars:
-    description:
-      - The variables of all hosts. Those that role P(stalk.celery.celery_service#role) registers say what ran at the
-        beginning and what was restarted.
+    description: The variables of all hosts.
     type: dict
+    required: true
+  running:
+    description: Name of the variable that has the units which ran at the beginning.
+    type: str
+    required: true
+  restarted:
+    description: Name of the variable that has the result of M(stalk.celery.restart).
+    type: str
     required: true
 """
 
 EXAMPLES = r"""
 ---
-still: "{{ ansible_play_hosts_all | stalk.celery.old_code(hostvars) }}"
+still: "{{ ansible_play_hosts_all | stalk.celery.old_code(hostvars, 'running', 'restarted') }}"
 # still: ["app2: celery-live-w1.service"]
 """
 
@@ -42,12 +48,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
-def old_code(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def old_code(
+    hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], running: str, restarted: str
+) -> list[str]:
     """Return for each host which of its services were not restarted."""
     found = {}
     for host in hosts:
-        ran = hostvars[host].get("__celery_service_preflight", {}).get("running", [])
-        told = hostvars[host].get("__celery_service_restart", {})
+        ran = hostvars[host].get(running, [])
+        told = hostvars[host].get(restarted, {})
         done = {*told.get("restarted", []), told.get("failed_unit")}
         found[host] = [unit for unit in ran if unit not in done]
     return [f"{host}: {', '.join(units)}" for host, units in found.items() if units]

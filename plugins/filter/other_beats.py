@@ -24,7 +24,7 @@ options:
     elements: dict
     required: true
   settled:
-    description: The units of the host that run as what they are to be, as M(stalk.celery.preflight) returns them.
+    description: The units of the host that run as what they are to be, as M(stalk.celery.look) returns them.
     type: list
     elements: str
     required: true

@@ -281,7 +281,7 @@ def _way_job(generation: Generation, now: Present) -> Job:
 def _missing_releases(generation: Generation, is_missing: Callable[[str], bool]) -> list[str]:
     return [
         f"the release {os.path.normpath(path)} does not exist on this host any more; deploy it there again, "
-        "or name an earlier or a later run in 'celery_service_rollback_to'."
+        "or name an earlier or a later run in 'celery_rollback_run'."
         for path in _leads_to(generation).values()
         if is_missing(path)
     ]

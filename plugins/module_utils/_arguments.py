@@ -12,6 +12,7 @@ from typing import Any, Mapping
 
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, File
 from ansible_collections.stalk.celery.plugins.module_utils._services import Service
+from ansible_collections.stalk.celery.plugins.module_utils._units import Request
 
 FILES: dict[str, Any] = {
     "type": "list",
@@ -42,6 +43,16 @@ DIRECTORIES: dict[str, Any] = {
         "mode": {"type": "str", "default": "0755"},
         "setting": {"type": "str", "default": ""},
         "instead": {"type": "str", "default": ""},
+    },
+}
+UNITS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+        "enabled": {"type": "bool", "default": True},
     },
 }
 
@@ -89,6 +100,11 @@ def services(items: list[Mapping[str, Any]]) -> list[Service]:
         )
         for item in items
     ]
+
+
+def requests(items: list[Mapping[str, Any]]) -> list[Request]:
+    """The option C(units). Raises ValueError for a unit name that systemd.unit(5) does not allow."""
+    return [Request(unit_name(item["name"]), item["state"] == "started", item["enabled"]) for item in items]
 
 
 def unit_name(name: str) -> str:

@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - stalk.celery.read_only
 options:
   environments:
-    description: What all environments of the host ask for, as P(stalk.celery.asked_accounts#filter) returns it.
+    description: What all environments of the host ask for, as the action plugin of M(stalk.celery.look) makes it.
     type: list
     elements: dict
     required: true
@@ -60,7 +60,7 @@ options:
         type: bool
         default: true
 seealso:
-  - module: stalk.celery.preflight
+  - module: stalk.celery.look
 """
 
 EXAMPLES = r"""

@@ -50,7 +50,7 @@ options:
     default: []
 seealso:
   - module: stalk.celery.units
-  - module: stalk.celery.preflight
+  - module: stalk.celery.look
 """
 
 EXAMPLES = r"""

@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - The stalk.celery authors (@stalk)
 description:
-  - Runs a command beside a service of this host, as P(stalk.celery.migrations#filter) has found it, and waits until
+  - Runs a command beside a service of this host, as M(stalk.celery.look) has found it, and waits until
     it has ended.
   - A shell runs it as the user of the service, in its directory and with its variables, those of its drop-ins too, but
     without its sandbox.

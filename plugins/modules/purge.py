@@ -113,7 +113,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Sys
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _OURS = ("broker", "service")  # whose files are no environment's
-_ADVICE = "End them, or say 'celery_service_force: true', which ends them."
+_ADVICE = "End them, or say 'celery_remove_force: true', which ends them."
 _PATIENCE = 60
 
 

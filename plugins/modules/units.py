@@ -284,16 +284,7 @@ def described(units: dict[str, Unit], names: Sequence[str]) -> dict[str, dict[st
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "units": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
-                    "enabled": {"type": "bool", "default": True},
-                },
-            },
+            "units": _arguments.UNITS,
             "restart": {"type": "list", "elements": "str", "default": []},
             "strays": {"type": "list", "elements": "str", "default": []},
             "owners": {"type": "list", "elements": "str", "default": []},
@@ -304,10 +295,7 @@ def main() -> None:
     try:
         result = converge(
             Systemd(module.run_command, module.params["timeout"]),
-            [
-                Request(_arguments.unit_name(unit["name"]), unit["state"] == "started", unit["enabled"])
-                for unit in module.params["units"]
-            ],
+            _arguments.requests(module.params["units"]),
             [_arguments.unit_name(name) for name in module.params["restart"]],
             module.params["strays"],
             module.params["owners"],

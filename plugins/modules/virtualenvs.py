@@ -17,7 +17,7 @@ description:
     the user has it and C(pip) otherwise. A unit ends with all its processes when it is done, after half an hour at the
     latest, or when it has neither written nor computed anything for three minutes.
   - An environment whose packages cannot be installed does not keep the others from it. It is in
-    RV(failed_environments).
+    RV(failures).
   - A virtual environment whose making was interrupted is finished. One that works is never emptied.
 attributes:
   check_mode:
@@ -64,13 +64,19 @@ options:
         type: list
         elements: str
         default: []
+  put_off_after:
+    description:
+      - Seconds after which an installation is stopped and its environment returned in RV(put_off), for the sake of the
+        others. By default each may take its time.
+    type: int
+    default: 0
   state:
     description: With V(checked) nothing is installed or made, and RV(problems) has what would be in the way.
     type: str
     choices: [checked, installed]
     default: installed
 seealso:
-  - module: stalk.celery.preflight
+  - module: stalk.celery.look
 """
 
 EXAMPLES = r"""
@@ -105,18 +111,23 @@ changes:
   returned: success
   type: dict
   sample: {live: [celery-5.7.0]}
-failed_environments:
-  description: Environments whose packages could not be installed.
+put_off:
+  description: Environments whose installation took longer than O(put_off_after), to be finished by another call.
   returned: success
   type: list
   elements: str
   sample: []
+done:
+  description: Environments that have their packages.
+  returned: success
+  type: list
+  elements: str
+  sample: [live]
 failures:
-  description: Why, for each of RV(failed_environments).
+  description: The environments whose packages could not be installed, each with the reason.
   returned: success
-  type: list
-  elements: str
-  sample: []
+  type: dict
+  sample: {}
 """
 
 import contextlib
@@ -149,10 +160,15 @@ LOADER = (
 Result = Dict[str, Any]
 
 
+class LateError(ValueError):
+    """The program did not end in time."""
+
+
 class Installer:
     """Runs the program as the users of environments."""
 
     def __init__(self, module: AnsibleModule) -> None:
+        self._put_off_after = module.params["put_off_after"]
         loader: Any = _virtualenv_program.__loader__
         self._program = loader.get_source(_virtualenv_program.__name__)
         self._python = os.path.realpath(sys.executable)
@@ -167,7 +183,7 @@ class Installer:
         document = json.dumps({"program": self._program, "request": request})
         said = self._systemd.run(seconds, options, [self._python, "-I", "-c", LOADER], document)
         if said.fault == LATE:
-            raise ValueError(f"took longer than {seconds:g} s and was ended")
+            raise LateError(f"took longer than {seconds:g} s and was ended")
         try:
             return _virtualenv.answer(do, said.output)
         except ShapeError:
@@ -201,16 +217,20 @@ class Installer:
             "install": _virtualenv.installation(environment, seen, self._is_dry),
         }
         failure = ""
+        is_put_off = False
         made = ["a virtual environment"] if commands["create"] else []
         try:
-            done = self.ask("install", environment, INSTALL, idle=IDLE, dry=self._is_dry, **commands)
+            seconds = self._put_off_after or INSTALL
+            done = self.ask("install", environment, seconds, idle=IDLE, dry=self._is_dry, **commands)
             after, would = done["after"], done["would"] if self._is_dry else []
             if done["problem"]:
                 failure = _virtualenv.failure(environment, done["problem"], done["said"])
         except ValueError as error:
-            failure = _virtualenv.failure(environment, str(error), "")
+            is_put_off = isinstance(error, LateError) and self._put_off_after > 0
+            failure = "" if is_put_off else _virtualenv.failure(environment, str(error), "")
             after, would = self._listed(environment, seen), []
-        return {"changes": [*made, *_virtualenv.changes(seen["distributions"], after), *would], "failure": failure}
+        changes = [*made, *_virtualenv.changes(seen["distributions"], after), *would]
+        return {"changes": changes, "failure": failure, "is_put_off": is_put_off}
 
     def _listed(self, environment: Environment, seen: Mapping[str, Any]) -> Mapping[str, str]:
         found: Mapping[str, str] = seen["distributions"]
@@ -265,11 +285,13 @@ def installed(installer: Installer, environments: Sequence[Environment], units: 
 def summary(results: Mapping[str, Result]) -> Result:
     """What the module returns about each environment."""
     failed = {name: result["failure"] for name, result in results.items() if result["failure"]}
+    late = [name for name, result in results.items() if result.get("is_put_off")]
     return {
-        "upgraded": [name for name, result in results.items() if result["changes"] and name not in failed],
+        "upgraded": [name for name, result in results.items() if result["changes"] and name not in {*failed, *late}],
         "changes": {name: result["changes"] for name, result in results.items() if result["changes"]},
-        "failed_environments": list(failed),
-        "failures": list(failed.values()),
+        "put_off": late,
+        "done": [name for name in results if name not in {*failed, *late}],
+        "failures": failed,
     }
 
 
@@ -292,6 +314,7 @@ def main() -> None:
                     "units": {**texts, "default": []},
                 },
             },
+            "put_off_after": {"type": "int", "default": 0},
             "state": {"type": "str", "choices": ["checked", "installed"], "default": "installed"},
         },
         supports_check_mode=True,

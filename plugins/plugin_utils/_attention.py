@@ -107,7 +107,7 @@ def _item(what: str, rows: Sequence[Row]) -> Item:
 def _command(playbook: str, environment: str, hosts: Sequence[str]) -> str:
     words = ["ansible-playbook", f"stalk.celery.{playbook}"]
     if playbook == _REMOVE:  # the hosts are not in the group
-        return shlex.join([*words, "-l", ":".join(hosts), "-e", f"celery_service_remove={environment}"])
+        return shlex.join([*words, "-l", ":".join(hosts), "-e", f"celery_remove_environments={environment}"])
     limit = ":".join([*hosts, f"&{environment}"]) if len(hosts) <= _NAMED else environment
     return shlex.join([*words, "-l", limit])
 

@@ -16,7 +16,7 @@ from jinja2 import UndefinedError
 
 _RUNS = ("active", "activating", "reloading")
 _DEFAULT_QUEUE = "celery"
-_ADVICE = "Wait until they are done, or say 'celery_service_force: true'; what is in the broker stays there."
+_ADVICE = "Wait until they are done, or say 'celery_remove_force: true'; what is in the broker stays there."
 
 
 def left_behind(

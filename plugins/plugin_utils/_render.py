@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.stalk.celery.plugins.module_utils._arguments import FILES
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
 
 _ONLY_HERE = ("template", "variables", "content")
 
@@ -26,20 +26,12 @@ def with_texts(action: ActionBase, arguments: Mapping[str, Any], task_vars: Mapp
     That option is one JSON text, because Ansible censors the value of such an option wherever it occurs in the output,
     and the text of a secret file may be one that occurs there.
     """
-    files = _validated(arguments.get("files", []))
+    files = options_of({"files": arguments.get("files", [])}, {"files": FILES})["files"]
     return {
         **arguments,
         "files": [{option: value for option, value in file.items() if option not in _ONLY_HERE} for file in files],
         "_texts": json.dumps([_text(action, file, task_vars) for file in files]),
     }
-
-
-def _validated(files: Any) -> list[dict[str, Any]]:
-    result = ArgumentSpecValidator({"files": FILES}).validate({"files": files})
-    if result.error_messages:
-        raise AnsibleActionFail("; ".join(result.error_messages))
-    validated: list[dict[str, Any]] = result.validated_parameters["files"]
-    return validated
 
 
 def _text(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:

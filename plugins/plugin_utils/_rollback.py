@@ -64,5 +64,5 @@ def _unreachable(missing: Sequence[str], limit: str) -> list[str]:
 def _nothing(runs: Sequence[str], wanted: str) -> str:
     known = f"the runs that kept something are {', '.join(runs)}" if runs else "no run kept anything"
     if wanted:
-        return f"'celery_service_rollback_to' names the run {wanted!r}, before which no host kept anything; {known}."
+        return f"'celery_rollback_run' names the run {wanted!r}, before which no host kept anything; {known}."
     return f"There is nothing to go back to: no host kept anything that differs from what it runs now ({known})."

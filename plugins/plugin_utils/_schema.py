@@ -25,7 +25,7 @@ _ARGUMENT_SPECS = Path(__file__).parents[2] / "roles" / "celery_service" / "meta
 def environment_spec() -> Spec:
     """Return the options of one environment: key -> its argument spec."""
     specs = yaml_load(_ARGUMENT_SPECS.read_text(encoding="utf-8"))["argument_specs"]
-    options: Spec = specs["services"]["options"]["celery_service_environments"]["options"]
+    options: Spec = specs["environment"]["options"]["celery_environment"]["options"]
     return options
 
 

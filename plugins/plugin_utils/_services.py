@@ -100,7 +100,7 @@ def units_of(services: Sequence[Service]) -> list[dict[str, Any]]:
 
 
 def trials_of(services: Sequence[Service], installed: bool = False) -> list[dict[str, Any]]:
-    """Return the services as the module stalk.celery.preflight takes them.
+    """Return the services as the module stalk.celery.look takes them.
 
     :param installed: whether the virtual environments that the role installs are complete, so that they can be tried.
     """

@@ -157,7 +157,7 @@ def _attention(status: Status) -> list[Line]:
 def _generations(generations: Sequence[Generation]) -> list[Line]:
     if not generations:
         return []
-    undo = "ansible-playbook stalk.celery.rollback -e celery_service_rollback_to=RUN undoes one of these runs"
+    undo = "ansible-playbook stalk.celery.rollback -e celery_rollback_run=RUN undoes one of these runs"
     lines = [Line(""), Line(f"GENERATIONS, the newest first: {undo}")]
     for kept in generations:
         releases = f", release {', '.join(map(name_of, kept.releases))}" if kept.releases else ""

@@ -10,15 +10,13 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.filter.environments import environments
-from ansible_collections.stalk.celery.plugins.filter.problems import problems
-from ansible_collections.stalk.celery.plugins.filter.services import services
 from ansible_collections.stalk.celery.plugins.module_utils import _redis
 from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import environment_value, split_word
 from ansible_collections.stalk.celery.plugins.plugin_utils._account_files import accounts_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec
 from ansible_collections.stalk.celery.tests.unit import readers
+from ansible_collections.stalk.celery.tests.unit.deciding import environments, problems, services
 from ansible_collections.stalk.celery.tests.unit.plugins.filter import test_any_value as any_value
 from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 

@@ -250,9 +250,10 @@ def test_a_host_that_left_is_emptied(inventory: Inventory) -> None:
     inventory.remove_host("live", "app3")
     told = converged(playbook=STATUS, inventory=inventory)
     assert "on app3: still there, though the host left the group" in told
-    assert "stalk.celery.remove -l app3 -e celery_service_remove=live" in told
+    assert "stalk.celery.remove -l app3 -e celery_remove_environments=live" in told
     with untouched("app1", "app2"):
-        converged("-l", "app3", playbook=REMOVE, inventory=inventory, variables={"celery_service_remove": ["live"]})
+        variables = {"celery_remove_environments": ["live"]}
+        converged("-l", "app3", playbook=REMOVE, inventory=inventory, variables=variables)
     assert services("app3") == []
     left = {line.split()[0] for line in files("app3").splitlines() if "celery-live" in line}
     assert left == {"/var/lib/celery-live"}
@@ -264,7 +265,7 @@ def test_tasks_are_not_left_without_a_worker(inventory: Inventory) -> None:
     """To remove the last workers of a queue that has tasks has to be asked for twice."""
     python(worker(), SEND, "mails", "6", "12")
     with untouched("app1", "app2"):
-        assert "celery_service_force" in refused("-l", "live", playbook=REMOVE, inventory=inventory)
+        assert "celery_remove_force" in refused("-l", "live", playbook=REMOVE, inventory=inventory)
 
 
 def test_after_all_this_a_run_changes_nothing(inventory: Inventory) -> None:

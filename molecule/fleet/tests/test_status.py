@@ -27,7 +27,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_service_is_shown_and_nothing_changes(inventory: Inventory, page: Path) -> None:
     """The process that systemd knows is in the table and on the page, and no password."""
-    variables = {"celery_service_page": str(page)}
+    variables = {"celery_status_page": str(page)}
     table = converged(playbook=STATUS, inventory=inventory, variables=variables)
     pids = {str(found.pid) for host in HOSTS for found in services(host) if found.pid}
     assert pids

@@ -208,7 +208,7 @@ def test_a_host_that_goes_away_during_a_restart_is_named_and_the_other_of_its_ba
     (lost.directory / "host_vars").mkdir(exist_ok=True)
     (lost.directory / "host_vars" / "app2.yml").write_text(GOES_AWAY)
     before = service("app1", "celery-live-w1"), running("app2", "live")
-    said = refused("-l", "live", playbook=RESTART, inventory=lost, variables={"celery_service_serial": 2})
+    said = refused("-l", "live", playbook=RESTART, inventory=lost, variables={"celery_restart_serial": 2})
     assert "The connection to app2 was lost" in said
     assert "(those of app2 perhaps not any more, status.yml tells)" in said
     assert "app1 failed" not in said
@@ -251,7 +251,7 @@ def test_an_environment_leaves_a_host_when_its_task_is_done(inventory: Inventory
     before = files("app1"), running("app1", "uat"), running("app2", "live")
     send([work], 1, seconds=20)
     work.wait("begun", 20)
-    converged("-l", "app2", playbook=REMOVE, inventory=inventory, variables={"celery_service_remove": ["uat"]})
+    converged("-l", "app2", playbook=REMOVE, inventory=inventory, variables={"celery_remove_environments": ["uat"]})
     assert running("app2", "uat") == {}
     work.assert_each_done_once()
     left = on_host("app2", "ls", "/etc/systemd/system", "/etc/conf.d", "/usr/local/lib")
@@ -268,9 +268,9 @@ def test_an_environment_that_has_tasks_is_removed_by_force_and_loses_none(invent
     work = Work(worker, named_queue="celery")
     send([work], 5, seconds=0)
     before = files("app1"), running("app1", "uat"), running("app1", "live")
-    assert "celery_service_force" in refused("-l", "uat", playbook=REMOVE, inventory=inventory)
+    assert "celery_remove_force" in refused("-l", "uat", playbook=REMOVE, inventory=inventory)
     assert (files("app1"), running("app1", "uat"), running("app1", "live")) == before
-    force = {"celery_service_force": True}
+    force = {"celery_remove_force": True}
     with ThreadPoolExecutor() as pool:
         removal = pool.submit(converged, "-l", "uat", playbook=REMOVE, inventory=inventory, variables=force)
         eventually("the worker stops", lambda: again(worker).state.startswith("deactivating"), 60)
@@ -293,12 +293,12 @@ def test_a_purge_leaves_nothing_of_an_environment_but_the_code(inventory: Invent
     on_host("app1", "usermod", "--shell=/bin/bash", "uat")
     before = running("app1", "live"), running("app2", "live"), files_of("app1", "live"), files_of("app2", "live")
     uid = on_host("app1", "id", "--user", "uat")
-    variables: dict[str, object] = {"celery_service_purge": True}
+    variables: dict[str, object] = {"celery_remove_purge": True}
     said = refused("-l", "uat", playbook=REMOVE, inventory=inventory, variables=variables)
     assert "the user uat still runs" in said
     assert "sleep 600, started by left-behind.service" in said
     assert running("app1", "uat")
-    variables["celery_service_force"] = True
+    variables["celery_remove_force"] = True
     converged("-l", "uat", playbook=REMOVE, inventory=inventory, variables=variables)
     after = running("app1", "live"), running("app2", "live"), files_of("app1", "live"), files_of("app2", "live")
     assert after == before

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import re
@@ -18,6 +19,7 @@ import pytest
 from ansible_collections.stalk.celery.tests.unit.playbook import run_play
 
 MARK = "# Managed by stalk.celery: live/worker/w1.\n"
+ROLE = "stalk.celery.celery_service"
 SECRETS = ("hunter2", "c2VjcmV0", "SGVsbG8", "inline-secret", "foreign-secret")
 TEMPLATES = {
     "environment.j2": MARK + '{% for name, value in own.items() %}\n{{ name }}="{{ value }}"\n{% endfor %}\n',
@@ -80,8 +82,13 @@ def at_all_verbosity(tmp_path_factory: pytest.TempPathFactory) -> Done:
         "text": write(here, "b", content="{{ text }}", secret=True),
         "public": write(here, "c", content=f"{MARK}public\n"),
         "refused": write(here, "foreign", content="{{ text }}", secret=True),
-        "preflight": {"stalk.celery.preflight": {"files": [{"path": str(here / "d"), "content": MARK}]}},
+        "group": {"group_by": {"key": "live"}},
+        "plan": {"import_role": {"name": ROLE, "tasks_from": "plan"}},
+        "look": {"import_role": {"name": ROLE, "tasks_from": "look"}},
     }
+    live = {"app": "edc:app", "directory": "/srv", "virtualenv": "/srv", "environment": {"A": "hunter2"}}
+    (here / "group_vars").mkdir()
+    (here / "group_vars/live.yml").write_text(json.dumps({"celery_environments": ["live"], "celery_live": live}))
     return Done(here, tasks, "-vvvvv", "--diff", settings=settings, text=f"{MARK}inline-secret\n")
 
 
@@ -99,7 +106,7 @@ def test_secrets_are_shown_nowhere(at_all_verbosity: Done) -> None:
 
 def test_secrets_are_logged_nowhere(at_all_verbosity: Done) -> None:
     logged = at_all_verbosity.text("logged")
-    assert logged.count("Invoked with") == 5
+    assert logged.count("Invoked with") == 6
     assert [secret for secret in (*SECRETS, "Managed by") if secret in logged] == []
 
 
@@ -107,10 +114,14 @@ def test_public_texts_are_in_the_diff(at_all_verbosity: Done) -> None:
     assert "+public" in at_all_verbosity.tasks["public"]
 
 
-def test_preflight_answers_also_where_nothing_can_run(at_all_verbosity: Done) -> None:
+def test_a_look_answers_also_where_nothing_can_run(at_all_verbosity: Done) -> None:
     """The machine of the tests need not have systemd."""
-    assert '"problems": [' in at_all_verbosity.tasks["preflight"]
-    assert not (at_all_verbosity.directory / "d").exists()
+    assert '"problems": [' in at_all_verbosity.tasks[f"{ROLE} : Look at what differs on the host, and try it"]
+
+
+def test_the_plan_is_shown(at_all_verbosity: Done) -> None:
+    plan = at_all_verbosity.tasks[f"{ROLE} : Check the inventory and plan what this host runs"]
+    assert '"unit": "celery-live-w1.service"' in plan
 
 
 @pytest.fixture(scope="module")

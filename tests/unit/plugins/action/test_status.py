@@ -82,7 +82,7 @@ def test_no_page_is_written_in_check_mode(done: Done) -> None:
 
 
 def test_a_page_that_cannot_be_written(done: Done) -> None:
-    message = "celery_service_page: /nowhere/fleet.html cannot be written: No such file or directory"
+    message = "celery_status_page: /nowhere/fleet.html cannot be written: No such file or directory"
     assert message in done.tasks["nowhere"]
 
 

@@ -40,7 +40,7 @@ def test_the_last_host_with_tasks_in_its_queue() -> None:
     for groups in ({"live": ["app1"]}, {}):
         (problem,) = problems(W1, lengths={"celery": 9}, workers=[CELERY], groups=groups)
         assert problem.startswith("the queue celery of live has 9 tasks, and no other host consumes it.")
-        assert "'celery_service_force: true'" in problem
+        assert "'celery_remove_force: true'" in problem
         assert problems(W1, lengths={"celery": 9}, workers=[CELERY], groups=groups, force=True) == []
         assert problems(W1, lengths={"celery": 0}, workers=[CELERY], groups=groups) == []
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.filter.environments import environments
-from ansible_collections.stalk.celery.plugins.filter.services import services
 from ansible_collections.stalk.celery.plugins.plugin_utils._beats import other_beats
+from ansible_collections.stalk.celery.tests.unit.deciding import environments, services
 
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 GROUPS = {"live": ["app1", "app2"], "uat": ["app2"], "all": ["app1", "app2", "db1"]}

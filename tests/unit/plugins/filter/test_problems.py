@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.filter.problems import problems
+from ansible_collections.stalk.celery.tests.unit.deciding import problems
 
 GROUPS = {"all": ["app1", "app2", "db1"], "live": ["app1", "app2"], "uat": ["app1"]}
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.filter.environments import environments
 from ansible_collections.stalk.celery.plugins.filter.instances import instances
-from ansible_collections.stalk.celery.plugins.filter.problems import problems
 from ansible_collections.stalk.celery.plugins.filter.realms import realms
+from ansible_collections.stalk.celery.tests.unit.deciding import environments, problems
 from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 
 GROUPS = {"all": ["app1", "app2", "db1"], "live": ["app1", "app2"], "uat": ["app1"]}

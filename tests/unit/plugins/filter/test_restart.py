@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.filter.environments import environments
 from ansible_collections.stalk.celery.plugins.filter.old_code import old_code
-from ansible_collections.stalk.celery.plugins.filter.services import services
 from ansible_collections.stalk.celery.plugins.plugin_utils._migrations import migrations_of
+from ansible_collections.stalk.celery.tests.unit.deciding import environments, services
 
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 
@@ -33,11 +32,11 @@ def test_no_migrations_where_none_are_wanted_or_nothing_runs() -> None:
 
 def test_what_still_runs_the_old_code() -> None:
     """The host at which it stopped, the ones that come later, and none that was not asked for anything."""
-    running = {"__celery_service_preflight": {"running": ["w1", "w2", "w3"]}}
+    running = {"ran": ["w1", "w2", "w3"]}
     hostvars: dict[str, dict[str, Any]] = {
-        "app1": {**running, "__celery_service_restart": {"restarted": ["w1", "w2", "w3"]}},
-        "app2": {**running, "__celery_service_restart": {"restarted": ["w1"], "failed_unit": "w2"}},
+        "app1": {**running, "restarted": {"restarted": ["w1", "w2", "w3"]}},
+        "app2": {**running, "restarted": {"restarted": ["w1"], "failed_unit": "w2"}},
         "app3": running,
         "db1": {},
     }
-    assert old_code(list(hostvars), hostvars) == ["app2: w3", "app3: w1, w2, w3"]
+    assert old_code(list(hostvars), hostvars, "ran", "restarted") == ["app2: w3", "app3: w1, w2, w3"]

@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.stalk.celery.plugins.filter.environments import environments
-from ansible_collections.stalk.celery.plugins.filter.problems import problems
-from ansible_collections.stalk.celery.plugins.filter.services import services
 from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._logs import overlap
 from ansible_collections.stalk.celery.plugins.plugin_utils._services import trials_of
+from ansible_collections.stalk.celery.tests.unit.deciding import environments, problems, services
 from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 
 NAMES = ["live", "uat"]

@@ -30,7 +30,7 @@ MAY = {
     "module_utils/_as_user.py": AS_THE_USER,
     "module_utils/_interpreter.py": AS_THE_USER,
     "module_utils/_virtualenv_program.py": AS_THE_USER,
-    "modules/preflight.py": AS_THE_USER,
+    "modules/look.py": AS_THE_USER,
     "module_utils/_stage.py": "the directories of trials, in /run, which are root's; all else as the user",
     "module_utils/_log_pipe.py": "a pipe in a directory of a trial, which is root's",
     "module_utils/_machine.py": "what the kernel and systemd tell of the machine",

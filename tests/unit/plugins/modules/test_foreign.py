@@ -53,7 +53,7 @@ def unit_file(manager: Manager, name: str = UNIT) -> dict[str, Any]:
 
 def refusal(run: Run, file: dict[str, Any]) -> str:
     """Return why preflight refuses a file; the module that writes says the same."""
-    (problem,) = run("preflight", files=[file])["problems"]
+    (problem,) = run("look", files=[file])["problems"]
     assert run("files", files=[file])["msg"] == problem
     assert not Path(file["path"]).exists()
     return str(problem)
@@ -76,13 +76,13 @@ def test_a_unit_of_the_system_is_refused_though_an_earlier_run_overrode_it(
 ) -> None:
     (system / UNIT).touch()
     manager.file(UNIT, MARK)
-    (problem,) = run("preflight", files=[unit_file(manager)])["problems"]
+    (problem,) = run("look", files=[unit_file(manager)])["problems"]
     assert "is a unit of this host already" in problem
 
 
 def test_a_masked_unit_is_told_as_such(run: Run, manager: Manager, system: Path) -> None:
     (system / UNIT).symlink_to("/dev/null")
-    assert run("preflight", files=[unit_file(manager)])["problems"] == []
+    assert run("look", files=[unit_file(manager)])["problems"] == []
 
 
 def test_another_name_of_a_unit_is_refused(run: Run, manager: Manager) -> None:
@@ -101,18 +101,18 @@ def test_a_unit_that_runs_though_its_file_is_gone_is_not_swept_away(run: Run, ma
 def test_the_file_of_a_foreign_unit_that_runs_is_moved_away_only_when_it_is_stopped(run: Run, manager: Manager) -> None:
     path = manager.file(UNIT, "[Service]\n")
     manager.running(UNIT, FragmentPath=path)
-    (problem,) = run("preflight", files=[unit_file(manager)])["problems"]
+    (problem,) = run("look", files=[unit_file(manager)])["problems"]
     assert "stop it first" in problem
     assert problem.index("systemctl stop") < problem.index(f"then move {path} away")
     manager.add(UNIT)
-    (problem,) = run("preflight", files=[unit_file(manager)])["problems"]
+    (problem,) = run("look", files=[unit_file(manager)])["problems"]
     assert f"{path} exists and was not written by stalk.celery" in problem
 
 
 def test_our_own_unit_that_runs_is_no_obstacle(run: Run, manager: Manager) -> None:
     manager.file(UNIT, MARK)
     manager.running(UNIT)
-    assert run("preflight", files=[unit_file(manager)])["problems"] == []
+    assert run("look", files=[unit_file(manager)])["problems"] == []
 
 
 def test_an_environment_file_in_a_directory_of_a_user_is_refused(run: Run, manager: Manager, home: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_log_directory_is_not_made_through_a_link_of_a_user(
     wanted = {"path": str(home / "var/log"), "owner": "nobody", "group": "root", "mode": "0750"}
     missing = {**wanted, "path": str(home / "var/log/deeper")}
     for directory in (wanted, missing):
-        (problem,) = run("preflight", directories=[{**directory, "setting": "celery_uat.log_file"}])["problems"]
+        (problem,) = run("look", directories=[{**directory, "setting": "celery_uat.log_file"}])["problems"]
         assert "celery_uat.log_file is in" in problem
         assert f"{home / 'var'}: it is a symbolic link, which is not followed" in problem
     run("files", directories=[wanted])
@@ -215,7 +215,7 @@ def test_log_files_in_a_directory_that_exists(
     os.chown(directory, owner, owner)
     wanted = {"path": str(directory), "owner": "nobody", "group": "nogroup", "mode": "0750"}
     told = {**wanted, "setting": "celery_uat.log_file", "instead": "/var/log/celery-uat/%n.log"}
-    problems = run("preflight", directories=[told])["problems"]
+    problems = run("look", directories=[told])["problems"]
     assert bool(problems) is (reason is not None)
     for problem in problems:
         assert problem.startswith(f"celery_uat.log_file is in {directory}, {reason} ({directory} belongs to ")
@@ -229,10 +229,10 @@ def test_a_log_directory_below_somebody_elses_is_refused_and_below_roots_is_made
     run: Run, manager: Manager, tmp_path: Path, home: Path
 ) -> None:
     wanted = {"owner": "nobody", "group": "nogroup", "mode": "0750"}
-    (problem,) = run("preflight", directories=[{**wanted, "path": str(home / "logs")}])["problems"]
+    (problem,) = run("look", directories=[{**wanted, "path": str(home / "logs")}])["problems"]
     assert f"which cannot be made for nobody ({home} belongs to {UAT}:{UAT} 0755)" in problem
     made = tmp_path / "srv/logs"
-    assert run("preflight", directories=[{**wanted, "path": str(made)}])["problems"] == []
+    assert run("look", directories=[{**wanted, "path": str(made)}])["problems"] == []
     run("files", directories=[{**wanted, "path": str(made)}])
     assert (made.parent.stat().st_uid, made.stat().st_uid, made.stat().st_mode & 0o7777) == (0, NOBODY, 0o750)
 
@@ -243,11 +243,11 @@ def test_a_log_file_that_somebody_else_rotates_already_is_refused(
     monkeypatch.setattr(_log_rotation, "DIRECTORY", str(tmp_path))
     (tmp_path / "celery").write_text("/var/log/celery/*.log {\n    daily\n}\n")
     file = {"path": str(tmp_path / "celery-uat-w1"), "content": f"{MARK}/var/log/celery/w1.log {{\n    daily\n}}\n"}
-    (problem,) = run("preflight", files=[file])["problems"]
+    (problem,) = run("look", files=[file])["problems"]
     assert f"{tmp_path / 'celery'} rotates /var/log/celery/w1.log, and so would" in problem
     run("files", files=[file])
     (tmp_path / "celery").unlink()
-    assert run("preflight", files=[file])["problems"] == []
+    assert run("look", files=[file])["problems"] == []
 
 
 @pytest.mark.parametrize("planted", ["link", "directory"])

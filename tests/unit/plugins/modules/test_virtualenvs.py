@@ -114,7 +114,7 @@ def test_a_virtual_environment_is_made_and_a_second_run_changes_nothing(
     assert (first["changed"], first["changes"]) == (True, {"live": ["a virtual environment", "six-1.0"]})
     assert [path.name for path in stamps.iterdir()] == ["celery-live-w1.service"]
     second = run("virtualenvs", environments=[live])
-    assert (second["changed"], second["upgraded"], second["failures"]) == (False, [], [])
+    assert (second["changed"], second["upgraded"], second["failures"]) == (False, [], {})
 
 
 def test_an_upgrade_is_told_by_what_is_installed_and_predicted_in_check_mode(
@@ -141,7 +141,7 @@ def test_what_an_interrupted_run_left_is_finished_by_the_next_one(
 ) -> None:
     live = environment(home, accounts)
     (home / "interrupt").write_text("now")
-    assert run("virtualenvs", environments=[live])["failed_environments"] == ["live"]
+    assert run("virtualenvs", environments=[live])["failures"].keys() == {"live"}
     (home / "interrupt").unlink()
     assert run("virtualenvs", environments=[live], state="checked")["problems"] == []
     assert run("virtualenvs", environments=[live])["changes"]["live"][-1] == "six-1.0"
@@ -163,7 +163,7 @@ def test_one_that_works_is_never_emptied(run: Run, home: Path, accounts: dict[st
     run("virtualenvs", environments=[environment(home, accounts)])
     (home / "live/bin/activate").unlink()
     (home / "live/keep").touch()
-    assert run("virtualenvs", environments=[environment(home, accounts)])["failures"] == []
+    assert run("virtualenvs", environments=[environment(home, accounts)])["failures"] == {}
     assert (home / "live/keep").exists()
 
 
@@ -185,15 +185,15 @@ def test_a_pip_that_never_ends_holds_up_its_own_environment_only(
     began = time.monotonic()
     found = run("virtualenvs", environments=both)
     assert time.monotonic() - began < 30
-    assert (found["upgraded"], found["failed_environments"]) == (["uat"], ["live"])
-    assert expected in found["failures"][0]
+    assert (found["upgraded"], found["done"], [*found["failures"]]) == (["uat"], ["uat"], ["live"])
+    assert expected in found["failures"]["live"]
 
 
 def test_what_a_failing_pip_writes_is_shown_without_control_characters(
     run: Run, home: Path, accounts: dict[str, str]
 ) -> None:
     (home / "fail").write_text("\x1b[2Jno matching distribution\r" + "x" * 100000)
-    [failure] = run("virtualenvs", environments=[environment(home, accounts)])["failures"]
+    [failure] = run("virtualenvs", environments=[environment(home, accounts)])["failures"].values()
     assert "celery_live.packages: installing into" in failure
     assert "\x1b" not in failure
     assert len(failure) < 40000
@@ -255,8 +255,8 @@ def test_an_answer_that_is_none_concerns_its_environment_only(
     live = [environment(home, accounts)]
     assert run("virtualenvs", environments=live, state="checked")["problems"] == []
     found = run("virtualenvs", environments=live)
-    assert found["failed_environments"] == ["live"]
-    assert "\x1b" not in found["failures"][0]
+    assert found["failures"].keys() == {"live"}
+    assert "\x1b" not in found["failures"]["live"]
 
 
 def test_the_real_pip_installs_into_a_real_virtual_environment(
@@ -273,4 +273,4 @@ def test_the_real_pip_installs_into_a_real_virtual_environment(
     live = [environment(home, accounts, packages=[str(wheel)])]
     assert "app-1.0" in run("virtualenvs", environments=live)["changes"]["live"]
     again = run("virtualenvs", environments=live)
-    assert (again["changed"], again["failures"]) == (False, [])
+    assert (again["changed"], again["failures"]) == (False, {})

@@ -150,7 +150,7 @@ def test_attention_to_all_kinds_of_trouble_the_worst_first() -> None:
         ("slow on app2: runs, but does not answer", "verify -l 'app2:&uat'"),
         (
             "w1 on app4: still there, though the host left the group",
-            "remove -l app4 -e celery_service_remove=live",
+            "remove -l app4 -e celery_remove_environments=live",
         ),
         ("w1 on app2: not configured as in the inventory", "site -l 'app2:&uat'"),
         ("w1 on app2: runs older code", "restart -l 'app2:&live'"),

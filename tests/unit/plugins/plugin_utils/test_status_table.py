@@ -55,7 +55,7 @@ def test_the_whole_of_it() -> None:
     assert text.startswith(WHOLE)
     assert text.endswith("""\
 
-GENERATIONS, the newest first: ansible-playbook stalk.celery.rollback -e celery_service_rollback_to=RUN undoes one of \
+GENERATIONS, the newest first: ansible-playbook stalk.celery.rollback -e celery_rollback_run=RUN undoes one of \
 these runs
   live: 20261121T093000Z on app1, app2, release 20261120-1702
   live: 20261119T080112Z on app1

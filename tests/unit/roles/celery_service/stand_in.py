@@ -45,14 +45,22 @@ def units_of(found: dict[str, tuple[str, str]]) -> list[str]:
     return sorted({unit for _text, unit in found.values() if unit})
 
 
-def preflight(options: dict[str, Any], _check: bool) -> dict[str, Any]:
+def look(options: dict[str, Any], _check: bool) -> dict[str, Any]:
     found = differing(options)
-    environments = {service["environment"] for service in options["services"]} if found else set()
+    own = {service["unit"]: service for service in options["services"]}
+    changed = [unit for unit in units_of(found) if unit not in own or unit_kind(own[unit]) in options["kinds"]]
+    environments = {service["environment"] for service in options["services"]} if changed else set()
     note("try", units_of(found))
     problems = [f"{unit} would not start" for unit in units_of(found) if (HOST / unit).exists()]
     up = read("up", [])
+    wanted = [unit["name"] for unit in options["units"]]
     told = {"running": up, "settled": up, "astray": [], "tried": units_of(found)}
+    told |= {"differing": sorted(found), "unsettled": sorted({*wanted} - {*up})}
     return {"problems": problems, "changing": sorted(environments), **told}
+
+
+def unit_kind(service: dict[str, Any]) -> str:
+    return service["name"] if service["name"] in ("beat", "flower") else "worker"
 
 
 def generations(options: dict[str, Any], _check: bool) -> dict[str, Any]:
@@ -90,7 +98,7 @@ def nothing(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
 
 
 MODULES: dict[str, Callable[[dict[str, Any], bool], dict[str, Any]]] = {
-    function.__name__: function for function in (accounts, preflight, generations, files, units)
+    function.__name__: function for function in (accounts, look, generations, files, units)
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.stalk.celery.tests.unit.playbook import run_play
 
 HOSTS = "[live]\napp1\n[uat]\napp2\n[all:vars]\nansible_connection=local\ncelery_environments=['live', 'uat']\n"
-CHECK = {"name": "Check", "import_role": {"name": "stalk.celery.celery_service", "tasks_from": "inventory"}}
+CHECK = {"name": "Check", "import_role": {"name": "stalk.celery.celery_service", "tasks_from": "plan"}}
 ENVIRONMENT = "celery_{0}: {{app: edc, directory: /srv, virtualenv: /srv, environment: {{CELERY_BROKER_URL: {1}}}}}\n"
 URL = "redis://:s3cret@db1/1"
 VAULTED = "$ANSIBLE_VAULT;1.1;AES256\n" + "3" * 80 + "\n"

@@ -123,14 +123,15 @@ def fleet(tmp_path: Path) -> Fleet:
 
 @pytest.mark.processes
 def test_every_way_to_use_the_roles_does_the_same(fleet: Fleet) -> None:
-    """Everything is tried and kept before it is written, one change needs one run, and nothing is done twice."""
+    """Each role tries all that differs and keeps what runs before it writes its own, and nothing is done twice."""
     first = {"roles": ROLES, "hosts": "live"}
     again = {**FORMS["import_role"], "vars": {**PYTHON, "play": [*FORMS][-1]}}
     fleet.run({"first": first, **FORMS, "again": again})
     for name, form in FORMS.items():
         for host in ("app1", "app2") if "hosts" in form else ("app1",):
-            changed = [f"{what} {UNITS[role]}" for role in RUN_ON[host] for what in ("write", "restart")]
-            assert fleet.done(name, host) == [*prepared(host), *changed], (name, host)
+            roles = RUN_ON[host]
+            wanted = [[*prepared(*roles[index:]), *changed(role)] for index, role in enumerate(roles)]
+            assert fleet.done(name, host) == sum(wanted, []), (name, host)
     assert fleet.done("again") == []
 
 
@@ -145,11 +146,11 @@ def test_a_part_of_the_roles_alone_is_prepared_like_all_of_them(fleet: Fleet) ->
         {**TAGGED, "no other role": {"tasks": [{"import_role": {"name": BEAT}, "tags": ["beat"]}]}}, "--tags=beat"
     )
     for name in (*TAGGED, "no other role"):
-        assert fleet.done(name) == [*prepared("app1"), f"write {UNITS[BEAT]}", f"restart {UNITS[BEAT]}"], name
+        assert fleet.done(name) == [*prepared(*ROLES), *changed(BEAT)], name
     (fleet.directory / "app1" / UNITS[BEAT]).touch()
     output = fleet.run({"bad": TAGGED["roles"]}, "--tags=beat", fails=True)
     assert f"{UNITS[BEAT]} would not start" in output
-    assert fleet.done("bad") == prepared("app1")[:1]
+    assert fleet.done("bad") == prepared(*ROLES)[:1]
 
 
 @pytest.mark.processes
@@ -160,9 +161,13 @@ def test_what_an_earlier_play_tried_is_tried_anew(fleet: Fleet) -> None:
     assert fleet.done("two")[:2] == [f"try {UNITS[BEAT]} {UNITS[FLOWER]}", "keep live"]
     other = {"tasks": [*worker["tasks"], {**beat["tasks"][0], "vars": {"play": "other"}}]}
     fleet.run({"three": other})
-    assert fleet.done("three")[-4:] == [*prepared("app1"), f"write {UNITS[BEAT]}", f"restart {UNITS[BEAT]}"]
+    assert fleet.done("three")[-4:] == [*prepared(*ROLES), *changed(BEAT)]
 
 
-def prepared(host: str) -> list[str]:
-    """Return what is done on a host before the first service of it is changed."""
-    return [f"try {' '.join(sorted(UNITS[role] for role in RUN_ON[host]))}", "keep live"]
+def prepared(*roles: str) -> list[str]:
+    """Return what is done before a service is changed: those of all kinds that differ are tried, what runs is kept."""
+    return [f"try {' '.join(sorted(UNITS[role] for role in roles))}", "keep live"]
+
+
+def changed(role: str) -> list[str]:
+    return [f"write {UNITS[role]}", f"restart {UNITS[role]}"]

@@ -1,0 +1,547 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: look
+short_description: Find out what differs on a host from its plan, and whether that would work
+version_added: 1.0.0
+author:
+  - The stalk.celery authors (@stalk)
+description:
+  - Compares the files, directories and units of a host with its plan, and answers whether services would start with
+    the files that M(stalk.celery.files) would write.
+  - Never fails on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
+  - Internal to role P(stalk.celery.celery_service#role), for which the action plugin makes these options of the
+    inventory; what a playbook may write is described there.
+  - Tries every service of which a file would change. The new unit is checked by C(systemd-analyze verify), then it is
+    run once under another name, in its own context (user, directory, environment, sandbox, drop-ins of the
+    administrator). It runs the same command; C(celery) loads a module by which it parses the whole command line,
+    imports the app and its tasks, and ends. The running service goes on all the while, and what the trial needed is
+    removed.
+  - Warns of directories that the app is set up to write to and that its sandbox closes.
+  - Looks for Celery processes that run the application of an environment and are not of its services, such as those of
+    an older set-up. No service is started, or started anew, beside one. It counts if the environment's user or root
+    runs it, or a unit that works in the directory of the environment; not if it has another application, broker or
+    settings.
+  - A trial makes none of the directories that systemd would make for the unit. If the user of the unit does not exist
+    yet, a dynamic user takes its place.
+attributes:
+  check_mode:
+    description:
+      - Changes nothing in any mode. In check mode no service is tried, and a directory or a virtual environment that
+        does not exist is worth a warning only, since an earlier task would have made it.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+extends_documentation_fragment:
+  - stalk.celery.files
+options:
+  services:
+    description: The services that are to run with O(files).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      unit:
+        description: Complete name of the systemd unit.
+        type: str
+        required: true
+      environment:
+        description: The environment of the service.
+        type: str
+        required: true
+      name:
+        description: The name of the service in its environment.
+        type: str
+        required: true
+      user:
+        description: The user who runs the service.
+        type: str
+        required: true
+      group:
+        description: The group of the service.
+        type: str
+        required: true
+      directory:
+        description: The working directory.
+        type: str
+        required: true
+      virtualenv:
+        description: The virtual environment that has C(bin/celery).
+        type: str
+        required: true
+      write_paths:
+        description: Directories that the service is to write to.
+        type: list
+        elements: str
+        default: []
+      env_files:
+        description: Environment files of somebody else's, which root alone may be able to change.
+        type: list
+        elements: str
+        default: []
+      try:
+        description: Whether the virtual environment is complete, so that it can be checked and the app tried.
+        type: bool
+        default: true
+      state:
+        description: Whether the service is to run.
+        type: str
+        choices: [started, stopped]
+        default: started
+  units:
+    description: The units that are to be in a state, as for M(stalk.celery.units).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Complete name of the systemd unit.
+        type: str
+        required: true
+      state:
+        description: Whether the unit is to run.
+        type: str
+        choices: [started, stopped]
+        default: started
+      enabled:
+        description: Whether the unit is to start with the host.
+        type: bool
+        default: true
+  kinds:
+    description: Kinds of services whose changes count in RV(changing); the trial is of all.
+    type: list
+    elements: str
+    default: [worker, beat, flower]
+  owners:
+    description: Beginnings of markers, as for M(stalk.celery.files). A stray is a change of its environment.
+    type: list
+    elements: str
+    default: []
+  search:
+    description: Where to look for strays, beside the directories of all O(files).
+    type: list
+    elements: str
+    default: []
+  everything:
+    description: Whether to try all services that run, also those of which no file would change.
+    type: bool
+    default: false
+  _script:
+    description: The files of the module that tries an app. The action plugin sets it; a playbook cannot.
+    type: str
+seealso:
+  - module: stalk.celery.files
+  - module: stalk.celery.units
+"""
+
+EXAMPLES = r"""
+---
+- name: Try the configuration
+  stalk.celery.look:
+    files:
+      - path: /etc/systemd/system/celery-live-w1.service
+        template: etc/systemd/system/worker.service.j2
+        unit: celery-live-w1.service
+      - path: /etc/conf.d/celery-live-w1.conf
+        template: etc/conf.d/worker.conf.j2
+        group: live
+        mode: '0640'
+        secret: true
+        unit: celery-live-w1.service
+    services:
+      - unit: celery-live-w1.service
+        environment: live
+        name: w1
+        user: live
+        group: live
+        directory: /home/live/edc
+        virtualenv: /home/live/edc/.venv
+  register: found
+
+- name: Stop on all hosts if it would not work on one
+  ansible.builtin.assert:
+    that: found.problems | length == 0
+    fail_msg: "{{ found.problems }}"
+  any_errors_fatal: true
+"""
+
+RETURN = r"""
+accounts:
+  description: The accounts of the environments, as M(stalk.celery.accounts) returns them.
+  returned: success
+  type: dict
+  sample: {}
+ready:
+  description: Environments in which something differs, and that can be converged now.
+  returned: success
+  type: list
+  elements: str
+  sample: [live]
+packages:
+  description: Environments that get their packages first.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+passes:
+  description: Kinds of services that are converged together, in turn.
+  returned: success
+  type: list
+  elements: list
+  sample: [[worker, flower], [beat]]
+beats:
+  description: Which beats have to be stopped before one of this host starts, and the hosts where to look for them.
+  returned: success
+  type: dict
+  sample: {hosts: [], members: [], owners: [], keep: [], search: []}
+migrations:
+  description: The migrations of each environment that has some, as M(stalk.celery.migration) takes them.
+  returned: success
+  type: dict
+  sample: {}
+create:
+  description: What makes the users, groups and homes, and whether one of them differs.
+  returned: success
+  type: dict
+  sample: {files: [], missing: [], directories: [], differs: false}
+problems:
+  description: What would not work, where it is set and what to write instead.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - >-
+      live/w1: /home/live/edc/.venv has no bin/celery that can be executed: it is not there, its mode has no x, or its
+      file system is mounted with noexec; install celery there, or correct 'virtualenv' of celery_live, or set its
+      'packages'.
+changing:
+  description: Environments of which a file would be written, adjusted or removed.
+  returned: success
+  type: list
+  elements: str
+  sample: [live]
+differing:
+  description: Paths of files that would be written or adjusted, and of directories that would be made.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/conf.d/celery-live-w1.conf]
+unsettled:
+  description: Those of O(units) that would be enabled, disabled, started, stopped or restarted as they are now.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+running:
+  description: Units of the services that run, also those that start.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
+settled:
+  description:
+    - Those of RV(running) whose files have the markers that they are to have. A beat among them has no other beside it.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
+astray:
+  description: Units that run, and whose files the collection wrote once and O(files) has not any more.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w2.service]
+tried:
+  description: Units that were run for a trial.
+  returned: success
+  type: list
+  elements: str
+  sample: [celery-live-w1.service]
+"""
+
+import contextlib
+import json
+import os
+import pwd
+import stat
+from dataclasses import replace
+from typing import Any, Collection, Iterator, Mapping, Sequence
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils import (
+    _apart,
+    _arguments,
+    _as_user,
+    _disk,
+    _drop_ins,
+    _env_files,
+    _files,
+    _interpreter,
+    _log_directories,
+    _log_rotation,
+    _neighbours,
+    _paths,
+    _services,
+    _stage,
+    _units,
+    _verdict,
+    _writes,
+)
+from ansible_collections.stalk.celery.plugins.module_utils._apart import Account, Job
+from ansible_collections.stalk.celery.plugins.module_utils._nss import gid_of
+from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
+from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial, unit_text
+
+_RESULTS = ("changing", "differing", "unsettled", "running", "settled", "astray", "tried")
+_PATIENCE = 300
+_MARGIN = 60
+_KINDS = ("worker", "beat", "flower")
+
+
+def check(module: AnsibleModule) -> dict[str, Any]:
+    """What the module returns. Raises ValueError for options that contradict themselves."""
+    files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
+    services = _arguments.services(module.params["services"])
+    systemd = Systemd(module.run_command, _PATIENCE)
+    problems = host_problems(systemd)
+    if problems:
+        return {"problems": problems, **{key: [] for key in _RESULTS}}
+    running = running_units(systemd, [service.unit for service in services])
+    found = _disk.look_at(file.path for file in files)
+    around = surroundings(services)
+    missing = {service: _services.missing(service, around[service]) for service in services}
+    directories = _arguments.directories(module.params["directories"])
+    foreign = _disk.foreign_units(systemd, files, found)
+    others = [file for file in files if file.path not in foreign]
+    problems = [
+        *foreign.values(),
+        *_files.problems(others, found, _disk.exposed(file.path for file in others)),
+        *_log_directories.problems(_disk.grounds(directories)),
+        *_log_rotation.problems(files, _log_rotation.DIRECTORY, _disk.foreign_texts(_log_rotation.DIRECTORY)),
+        *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
+    ]
+    plan = _files.plan(files, found)
+    changing = (*plan.restart, *(service.unit for service in services if service.unit not in running))
+    starting = {service.environment for service in services if service.started and service.unit in changing}
+    leading = {service: found.real_directory for service, found in around.items()}
+    for beside in _neighbours.find(systemd, _neighbours.planned(leading, files)):
+        if beside.is_harmless or beside.environment not in starting or module.params["everything"]:
+            module.warn(str(beside))
+        else:
+            problems.append(str(beside))
+    renamed = _files.renamed(files, found)
+    gone = strays(module, files)
+    absent = [] if problems else [item.path for item in directories if not _paths.exists(item.path)]
+    result = {
+        "changing": changed_environments(plan, gone, module.params["kinds"]),
+        "differing": sorted({*absent, *(file.path for file in (*plan.write, *plan.adjust))}),
+        "unsettled": unsettled(systemd, _arguments.requests(module.params["units"])),
+        "running": running,
+        "settled": [unit for unit in running if unit not in renamed],
+        "astray": running_units(systemd, [os.path.basename(path) for path in gone if path.endswith(".service")]),
+    }
+    if module.check_mode:
+        for text in _services.told(missing):
+            module.warn(text)
+        return {"problems": problems, **result, "tried": []}
+    units = {*plan.restart, *(running if module.params["everything"] else ())}
+    wanted = [service for service in services if service.tried and not missing[service] and service.unit in units]
+    trials = [trial(service, files) for service in wanted]
+    troubles, tried = try_out(module, trials, json.loads(module.params["_script"] or "{}"))
+    problems += [*_services.told(missing), *_services.told(troubles)]
+    return {"problems": problems, **result, "tried": tried}
+
+
+def running_units(systemd: Systemd, names: Sequence[str]) -> list[str]:
+    """Those of the units C(names) that run."""
+    return [unit.name for unit in systemd.show(names).values() if unit.is_running]
+
+
+def strays(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _files.Found]:
+    """The files that the collection wrote once and that are not wanted any more."""
+    paths = {file.path for file in files}
+    directories = [*module.params["search"], *map(os.path.dirname, paths)]
+    return _disk.look_at(_disk.strays(directories, module.params["owners"], paths))
+
+
+def changed_environments(
+    plan: _files.Plan, gone: Mapping[str, _files.Found], kinds: Collection[str] = _KINDS
+) -> list[str]:
+    """The environments of the files of C(kinds) that C(plan) changes, and of those that have to be C(gone)."""
+    changed = [item.content for item in (*plan.write, *plan.adjust)]
+    markers = [_files.marker(content) or "" for content in (*changed, *(file.content for file in gone.values()))]
+    owners = [marker.split("/") for marker in markers]
+    return sorted({owner[0] for owner in owners if owner[1] in kinds or owner[1] not in _KINDS})
+
+
+def unsettled(systemd: Systemd, requests: Sequence[_units.Request]) -> list[str]:
+    """The units that M(stalk.celery.units) would act on."""
+    names = [request.name for request in requests]
+    plan = _units.plan(requests, (), (), systemd.show(names), _disk.stamps(names))
+    return sorted({*plan.enable, *plan.disable, *plan.stop, *plan.start, *plan.restart})
+
+
+def host_problems(systemd: Systemd) -> list[str]:
+    """Why no service can run on this host."""
+    runs_systemd = _paths.is_directory(_stage.TRANSIENT_UNITS)
+    return _services.host_problems(os.geteuid(), runs_systemd, systemd.version() if runs_systemd else "")
+
+
+def surroundings(services: Sequence[Service]) -> dict[Service, Surroundings]:
+    """What C(services) find on this host, each as its user, who has to be able to use it."""
+    uids = {service: uid_of(service.user) for service in services}
+    looked = _apart.look_all({service: _job(service, is_new=uids[service] is None) for service in services})
+    return {service: _surroundings(service, uids[service], looked[service]) for service in services}
+
+
+def uid_of(user: str) -> int | None:
+    """The number of C(user), None if there is none yet."""
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(user).pw_uid
+    return None
+
+
+def is_there(directory: str) -> bool:
+    """Whether there is C(directory), or something that this user may not look at: the trial tells of that."""
+    try:
+        return stat.S_ISDIR(os.stat(directory).st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def _job(service: Service, is_new: bool) -> Job:
+    def look(_found: None) -> dict[str, Any]:
+        return {
+            "has_directory": is_there(service.directory),
+            "real_directory": os.path.realpath(service.directory),
+            "has_celery": os.access(_interpreter.celery(service.virtualenv), os.X_OK),
+            "celery_problems": _interpreter.problems(service.virtualenv, service.variable),
+            "write_problems": [write_problem(service, path, is_new) for path in service.write_paths],
+        }
+
+    return Job(Account("" if is_new else service.user, service.group), look)
+
+
+def _surroundings(service: Service, uid: int | None, looked: dict[str, Any] | None) -> Surroundings:
+    if looked is None:
+        late = f"its directories do not answer within {_apart.SECONDS:g} s: {service.directory}, {service.virtualenv}."
+        return Surroundings(uid, has_directory=True, has_celery=True, file_problems=(late,))
+    of_env_files = (_env_files.problem(service, path) for path in service.env_files)
+    return Surroundings(
+        uid=uid,
+        has_directory=looked["has_directory"],
+        has_celery=looked["has_celery"],
+        real_directory=looked["real_directory"],
+        celery_problems=tuple(looked["celery_problems"]),
+        file_problems=tuple(filter(None, (*looked["write_problems"], *of_env_files))),
+    )
+
+
+def write_problem(service: Service, path: str, is_new: bool) -> str:
+    """Why C(service) could not write to C(path); of a user that does not exist yet nobody can tell."""
+    is_writable = is_new or _as_user.look(service.user, service.group, ())(path).is_writable
+    return _services.write_problem(service, path, os.path.realpath(path), os.path.isdir(path), is_writable)
+
+
+def trial(service: Service, files: Sequence[_files.File]) -> Trial:
+    """The trial of C(service) with its new C(files)."""
+    own = Trial(
+        service=service,
+        directory=os.path.join(_disk.STAMPS, "try", service.unit),
+        files=tuple(file for file in files if file.unit == service.unit),
+        accounts=accounts(service),
+        drop_ins=tuple(_drop_ins.find(service.unit, _drop_ins.roots())),
+    )
+    return replace(own, others=tuple(readable(own.env_files)))
+
+
+def readable(paths: Sequence[str]) -> Iterator[str]:
+    """The texts of those of the files that can be read."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            yield _paths.read(path).decode("utf-8", "replace")
+
+
+def try_out(
+    module: AnsibleModule, trials: Sequence[Trial], program: Mapping[str, str]
+) -> tuple[dict[Service, list[str]], list[str]]:
+    """Carry out C(trials); returns the problems of each service and the units that were run."""
+    systemd = Systemd(module.run_command, max([_PATIENCE, *(trial.start_timeout + _MARGIN for trial in trials)]))
+    rejected = _stage.verify(systemd, {trial.service.unit: unit_text(trial.service, trial.files) for trial in trials})
+    able = [trial for trial in trials if trial.service.unit not in rejected]
+    outcomes = _stage.carry_out(systemd, [trial for trial in able if trial.unit], program)
+    failures: dict[str, list[str]] = {}
+    for trial in able:
+        unit = trial.service.unit
+        failures[unit] = _verdict.failure(trial, outcomes[unit]) if unit in outcomes else []
+        for text in warnings(trial, outcomes[unit]) if unit in outcomes else _verdict.not_tried(trial):
+            module.warn(text)
+    problems = {**rejected, **_verdict.grouped(failures)}
+    return {trial.service: problems.get(trial.service.unit, []) for trial in trials}, list(outcomes)
+
+
+def warnings(trial: Trial, outcome: _verdict.Outcome) -> list[str]:
+    """What C(trial) warns of."""
+    groups = " ".join(trial.all("SupplementaryGroups")).split()
+    look = _as_user.look(trial.service.user, trial.service.group, groups)
+    return [*_verdict.warnings(trial, outcome.output), *_writes.warnings(trial, outcome.output, look)]
+
+
+def accounts(service: Service) -> tuple[str, ...]:
+    """Those of C(User) and C(Group) of C(service) that exist."""
+    wanted = (("User", pwd.getpwnam, service.user), ("Group", gid_of, service.group))
+    return tuple(key for key, lookup, name in wanted if _disk.is_known(lookup, name))
+
+
+def main() -> None:
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "files": _arguments.FILES,
+            "directories": _arguments.DIRECTORIES,
+            "_texts": _arguments.TEXTS,
+            "_script": {"type": "str", "no_log": True},
+            "owners": {"type": "list", "elements": "str", "default": []},
+            "search": {"type": "list", "elements": "str", "default": []},
+            "everything": {"type": "bool", "default": False},
+            "kinds": {"type": "list", "elements": "str", "default": list(_KINDS)},
+            "units": _arguments.UNITS,
+            "services": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "unit": text,
+                    "environment": text,
+                    "name": text,
+                    "user": text,
+                    "group": text,
+                    "directory": text,
+                    "virtualenv": text,
+                    "write_paths": {"type": "list", "elements": "str", "default": []},
+                    "env_files": {"type": "list", "elements": "str", "default": []},
+                    "try": {"type": "bool", "default": True},
+                    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+                },
+            },
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = check(module)
+    except (OSError, ValueError, SystemdError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
