@@ -265,7 +265,8 @@ def test_tasks_are_not_left_without_a_worker(inventory: Inventory) -> None:
     """To remove the last workers of a queue that has tasks has to be asked for twice."""
     python(worker(), SEND, "mails", "6", "12")
     with untouched("app1", "app2"):
-        assert "celery_remove_force" in refused("-l", "live", playbook=REMOVE, inventory=inventory)
+        named = {"celery_remove_environments": ["live"]}
+        assert "celery_remove_force" in refused("-l", "live", playbook=REMOVE, inventory=inventory, variables=named)
 
 
 def test_after_all_this_a_run_changes_nothing(inventory: Inventory) -> None:

@@ -21,7 +21,7 @@ RESTART = "stalk.celery.restart"
 FOREIGN = "/etc/systemd/system/celery-live-mine.service"
 FOREIGN_UNIT = "[Service]\nExecStart=/usr/bin/sleep infinity\n"
 GOES_AWAY = """
-ansible_host: "{{ 'nowhere' if hostvars.app1.__celery_service_preflight is defined else 'app2' }}"
+ansible_host: "{{ 'nowhere' if hostvars.app1.celery_service_look is defined else 'app2' }}"
 ansible_ssh_retries: 0
 """
 HOLD = APP + """
@@ -268,9 +268,13 @@ def test_an_environment_that_has_tasks_is_removed_by_force_and_loses_none(invent
     work = Work(worker, named_queue="celery")
     send([work], 5, seconds=0)
     before = files("app1"), running("app1", "uat"), running("app1", "live")
-    assert "celery_remove_force" in refused("-l", "uat", playbook=REMOVE, inventory=inventory)
+    named: dict[str, object] = {"celery_remove_environments": "uat"}
+    said = refused("-l", "uat", playbook=REMOVE, inventory=inventory)
+    assert "To remove uat from app" in said
+    assert "ansible-playbook stalk.celery.remove -l uat -e celery_remove_environments=uat" in said
+    assert "celery_remove_force" in refused("-l", "uat", playbook=REMOVE, inventory=inventory, variables=named)
     assert (files("app1"), running("app1", "uat"), running("app1", "live")) == before
-    force = {"celery_remove_force": True}
+    force = {**named, "celery_remove_force": True}
     with ThreadPoolExecutor() as pool:
         removal = pool.submit(converged, "-l", "uat", playbook=REMOVE, inventory=inventory, variables=force)
         eventually("the worker stops", lambda: again(worker).state.startswith("deactivating"), 60)
@@ -293,7 +297,7 @@ def test_a_purge_leaves_nothing_of_an_environment_but_the_code(inventory: Invent
     on_host("app1", "usermod", "--shell=/bin/bash", "uat")
     before = running("app1", "live"), running("app2", "live"), files_of("app1", "live"), files_of("app2", "live")
     uid = on_host("app1", "id", "--user", "uat")
-    variables: dict[str, object] = {"celery_remove_purge": True}
+    variables: dict[str, object] = {"celery_remove_purge": True, "celery_remove_environments": ["uat"]}
     said = refused("-l", "uat", playbook=REMOVE, inventory=inventory, variables=variables)
     assert "the user uat still runs" in said
     assert "sleep 600, started by left-behind.service" in said
