@@ -56,7 +56,9 @@ def known() -> dict[str, list[dict[str, str]]]:
 def _read(path: str) -> Generation:
     try:
         return _generation.from_json(_paths.read(path).decode("ascii"))
-    except (ValueError, KeyError, TypeError) as error:
+    except _generation.FormatError as error:
+        raise ValueError(f"{path} {error}") from error
+    except ValueError as error:
         raise ValueError(f"{path} does not hold a generation; remove it.") from error
 
 

@@ -15,6 +15,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._drop_ins import sett
 from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, File, marker
 from ansible_collections.stalk.celery.plugins.module_utils._units import Request, Unit
 
+FORMAT = 1  # of the files that hold generations
 _MOST = 5
 _READABLE_BY_ALL = 0o004
 
@@ -37,10 +38,22 @@ class Generation:
         return replace(self, undoes="") == replace(other, undoes="")
 
 
+class FormatError(Exception):
+    """A generation of another format than the one that is read here."""
+
+    def __init__(self, found: object) -> None:
+        is_newer = isinstance(found, int) and found > FORMAT
+        super().__init__(
+            f"was kept by {'a newer' if is_newer else 'an older'} version of stalk.celery (format {found!r:.20}, this one "
+            f"reads {FORMAT}); use the version that kept it, or remove the file, and with it the way back to it."
+        )
+
+
 def to_json(generation: Generation) -> str:
     """The text of a file that holds C(generation)."""
     return json.dumps(
         {
+            "format": FORMAT,
             "undoes": generation.undoes,
             "release": generation.release,
             "links": dict(generation.links),
@@ -62,8 +75,17 @@ def to_json(generation: Generation) -> str:
 
 
 def from_json(text: str) -> Generation:
-    """The generation in such a text. Raises ValueError, KeyError or TypeError for any other text."""
-    content: dict[str, Any] = json.loads(text)
+    """The generation in such a text. Raises FormatError for one of another format, else ValueError for what is none."""
+    content = json.loads(text)
+    if isinstance(content, dict) and content.get("format") != FORMAT:
+        raise FormatError(content.get("format", 0))
+    try:
+        return _generation(content)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"this is no generation: {error!r}") from error
+
+
+def _generation(content: Any) -> Generation:
     return Generation(
         files=tuple(
             own_file(

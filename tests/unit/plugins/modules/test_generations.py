@@ -510,12 +510,23 @@ def test_absent_removes_the_generations_and_names_all_files(run: Run, host: Host
     assert run("generations", state="absent", environments=["live"])["changed"] is False
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"files": [], "units": [{}]}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 1}', '{"format": 1, "files": [], "units": [{}]}'])
 def test_a_file_that_holds_no_generation(host: Host, text: str) -> None:
     directory = host.generations / "generations/live"
     directory.mkdir(parents=True)
     (directory / f"{FIRST}.json").write_text(text)
     assert f"{FIRST}.json does not hold a generation; remove it." in host.keep(SECOND)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "whose"),
+    [("{}", "an older version of stalk.celery (format 0,"), ('{"format": 2}', "a newer version of stalk.celery (format 2,")],
+)
+def test_a_generation_of_another_format_is_told_as_such(host: Host, text: str, whose: str) -> None:
+    directory = host.generations / "generations/live"
+    directory.mkdir(parents=True)
+    (directory / f"{FIRST}.json").write_text(text)
+    assert f"{FIRST}.json was kept by {whose} this one reads 1)" in host.keep(SECOND)["msg"]
 
 
 @pytest.mark.parametrize("options", [{"environments": ["../live"]}, {"run": "today"}, {"undo": "../x"}])

@@ -189,6 +189,21 @@ def test_a_pip_that_never_ends_holds_up_its_own_environment_only(
     assert expected in found["failures"]["live"]
 
 
+def test_one_that_takes_long_is_put_off_until_the_others_have_their_packages(
+    run: Run, tmp_path: Path, home: Path, accounts: dict[str, str]
+) -> None:
+    other = tmp_path / "other"
+    (other / ".local/bin").mkdir(parents=True)
+    os.link(home / ".local/bin/python3", other / ".local/bin/python3")
+    live, uat = environment(home, accounts), environment(other, accounts, name="uat")
+    (home / "spin").write_text("for ever")
+    found = run("virtualenvs", environments=[live, uat], put_off_after=3)
+    assert (found["put_off"], found["done"], found["failures"]) == (["live"], ["uat"], {})
+    (home / "spin").unlink()
+    again = run("virtualenvs", environments=[live])
+    assert (again["put_off"], again["done"], again["failures"]) == ([], ["live"], {})
+
+
 def test_what_a_failing_pip_writes_is_shown_without_control_characters(
     run: Run, home: Path, accounts: dict[str, str]
 ) -> None:
