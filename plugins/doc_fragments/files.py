@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The option that the modules files and preflight have in common."""
+    """The option that the modules files and look have in common."""
 
     DOCUMENTATION = r"""
 options:

@@ -32,7 +32,7 @@ options:
 
 EXAMPLES = r"""
 ---
-others: "{{ services | stalk.celery.other_beats(preflight.settled, groups) }}"
+others: "{{ services | stalk.celery.other_beats(look.settled, groups) }}"
 # others: {hosts: [app1, app2, db1], members: [app1, app2], owners: [live/beat/], keep: [live/beat/beat/app1]}
 """
 

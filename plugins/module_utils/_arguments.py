@@ -83,7 +83,7 @@ def directories(items: list[Mapping[str, Any]]) -> list[Directory]:
 
 
 def services(items: list[Mapping[str, Any]]) -> list[Service]:
-    """The option C(services) of preflight. Raises ValueError for a unit name that systemd.unit(5) does not allow."""
+    """The option C(services) of look. Raises ValueError for a unit name that systemd.unit(5) does not allow."""
     return [
         Service(
             unit=unit_name(item["unit"]),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the action plugins of files and preflight do on the controller: templates become texts."""
+"""What the action plugins of files and look do on the controller: templates become texts."""
 
 from __future__ import annotations
 
