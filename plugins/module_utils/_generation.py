@@ -44,8 +44,8 @@ class FormatError(Exception):
     def __init__(self, found: object) -> None:
         is_newer = isinstance(found, int) and found > FORMAT
         super().__init__(
-            f"was kept by {'a newer' if is_newer else 'an older'} version of stalk.celery (format {found!r:.20}, this one "
-            f"reads {FORMAT}); use the version that kept it, or remove the file, and with it the way back to it."
+            f"was kept by {'a newer' if is_newer else 'an older'} version of stalk.celery (format {found!r:.20}, this "
+            f"one reads {FORMAT}); use the version that kept it, or remove the file, and with it the way back to it."
         )
 
 

@@ -15,7 +15,7 @@ description:
   - Prints one table of the services of all hosts, then what needs attention, with the command that mends it, then what
     the environments can be rolled back to.
   - The table fits the terminal; without one it has lines of 160 characters. Words in capitals say what is wrong.
-  - Runs on the control node alone and asks no host. Role P(stalk.celery.celery_service#role) with C(tasks_from=status)
+  - Runs on the control node alone and asks no host. Role P(stalk.celery.celery_status#role)
     collects O(reports) and uses it once for all hosts.
 attributes:
   check_mode:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_RESERVED = ("environments", "worker", "beat", "flower", "broker", "service")
+_VERBS = ("adopt", "remove", "restart", "rollback", "status", "verify")
+_RESERVED = ("environment", "environments", "worker", "beat", "flower", "broker", "service", *_VERBS)
 _ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")  # a group, a part of a variable, and by default a user
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.stalk.celery.plugins.filter.problems import problems
 from ansible_collections.stalk.celery.plugins.module_utils import _exit_codes
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec
+from ansible_collections.stalk.celery.tests.unit.deciding import problems
 from ansible_collections.stalk.celery.tests.unit.markdown import (
     PAGES,
     ROOT,
@@ -156,7 +156,8 @@ def test_names_of_the_collection_are_there(page: Path) -> None:
     named = {*re.findall(r"(?<![./\w])stalk\.celery\.(\w+)", text)} - {"reply"}  # the queue for answers
     assert named <= there
     public = {*re.findall(r"\bcelery_(?:service|restart|rollback|remove|status)_\w+", text)}
-    assert public <= {*options(), "celery_service_environments", "celery_service_serial"}
+    outputs = {f"celery_service_{name}" for name in ("plan", "look", "compared", "locked_out", "run")}
+    assert public <= {*options(), *outputs}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.stalk.celery.plugins.filter.problems import problems
 from ansible_collections.stalk.celery.tests import schema
+from ansible_collections.stalk.celery.tests.unit.deciding import problems
 from ansible_collections.stalk.celery.tests.unit.markdown import blocks
 from jsonschema import Draft7Validator
 
@@ -111,7 +111,7 @@ def test_a_mistake_is_seen_in_the_editor(validator: Draft7Validator, change: dic
 
 
 def test_other_variables_of_a_group_are_nobody_s_business(validator: Draft7Validator) -> None:
-    assert not [*validator.iter_errors({"celeryd": 1, "vault_celery_live": 2, "celery_service_page": "status.html"})]
+    assert not [*validator.iter_errors({"celeryd": 1, "vault_celery_live": 2, "celery_status_page": "status.html"})]
 
 
 def test_the_schema_and_site_yml_agree_on_every_type(validator: Draft7Validator) -> None:

@@ -520,7 +520,10 @@ def test_a_file_that_holds_no_generation(host: Host, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "whose"),
-    [("{}", "an older version of stalk.celery (format 0,"), ('{"format": 2}', "a newer version of stalk.celery (format 2,")],
+    [
+        ("{}", "an older version of stalk.celery (format 0,"),
+        ('{"format": 2}', "a newer version of stalk.celery (format 2,"),
+    ],
 )
 def test_a_generation_of_another_format_is_told_as_such(host: Host, text: str, whose: str) -> None:
     directory = host.generations / "generations/live"
