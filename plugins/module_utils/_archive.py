@@ -314,7 +314,7 @@ def _beat(file: File) -> tuple[str, str]:
 
 
 def problems(way: Return, systemd: Systemd) -> list[str]:
-    """Why C(way) cannot be gone."""
+    """Why this restore is not possible."""
     files = way.generation.files
     return [
         *_disk.foreign_units(systemd, [file for file in files if file.path not in way.found], way.found).values(),

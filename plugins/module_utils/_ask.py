@@ -47,7 +47,7 @@ _SKEW = 60  # seconds by which the clocks of two hosts may differ
 
 
 class Late(BaseException):
-    """The time is over. Not an Exception, lest a library takes it for a failure that it can mend."""
+    """Raised by the alarm. A BaseException, so that libraries do not swallow or retry it."""
 
 
 class RefusalError(Exception):

@@ -238,7 +238,7 @@ def stamps(units: Iterable[str]) -> dict[str, int]:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Wait until no other process of this host is in here."""
+    """Hold the host-wide lock of the collection."""
     _make_stamps()
     with _paths.open_directory(STAMPS) as place, place.opened() as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -17,7 +17,7 @@ _NOTHING = re.compile(r"(?:[#;][^\\\n]*)?\n")
 _ENTRY = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\`$]|\\["\\`$])*)"\n')
 _ESCAPED = re.compile(r'\\(["\\`$])')
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
-_SECRET_VALUE = re.compile(r":[^\s@]+@")  # a URL, be it misspelt
+_SECRET_VALUE = re.compile(r":[^\s@]+@")  # anything that looks like the credentials of a URL
 _SHORTEST_SECRET = 4
 # With limits, or a text of nothing but beginnings would take for ever.
 _URL_PASSWORD = re.compile(r"""(://[^\s/:@]{0,200}:)[^\s"']{1,2000}@""")

@@ -132,7 +132,7 @@ class Systemd:
         return errors
 
     def run(self, seconds: float, options: Sequence[str], command: Sequence[str], data: str) -> Said:
-        """What C(command) says to C(data) as a transient unit with these C(options), of which nothing stays.
+        """Run C(command) with C(data) on its input in a transient unit with these C(options), of which nothing stays.
 
         Raises OSError if there is no systemd-run.
         """

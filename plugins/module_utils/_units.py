@@ -21,7 +21,7 @@ _RESULT_HINTS = {
     "timeout": "It did not report that it is ready in time: check that the broker can be reached from this host.",
     "watchdog": "It hung, and the watchdog ended it; the traceback of the hang is in the journal.",
     "resources": "systemd could not prepare it: check that its environment file exists and is valid UTF-8.",
-    "oom-kill": "The kernel ended it for want of memory.",
+    "oom-kill": "The kernel killed it because it ran out of memory.",
 }
 
 
@@ -215,7 +215,7 @@ def explain(unit: Unit, journal: str, in_time: bool) -> str:
     if unit["ExecMainCode"] == "1":
         hint = hint or _exit_codes.hint(unit["ExecMainStatus"])
     if not in_time:
-        hint = hint or "The time that 'timeout' gives was over; run this again to wait on."
+        hint = hint or "'timeout' expired before it was ready; run this again to keep waiting."
     lines = _strangers.quoted(_strangers.lines(without_secrets(journal, {}))) or " none"
     return (
         f"{unit.name} is not up: {unit}. {hint + ' ' if hint else ''}"

@@ -30,9 +30,9 @@ options:
   state:
     description:
       - V(listed) tells of each generation, and changes nothing.
-      - V(kept) keeps what environments are now, each as a generation. Without O(undo) and O(deployed), an environment
-        is kept only when its services run, and came up with the files that they have now; what a run left that died
-        half-way is not worth it. What is the same as the newest generation takes its place.
+      - V(kept) saves the current state of each environment as a generation. Without O(undo) and O(deployed), an
+        environment is kept only when its services run, and came up with the files that they have now; what a run
+        left that died half-way is not worth it. What is the same as the newest generation takes its place.
       - V(restored) brings back what was there before run O(undo). All environments are checked before the first one
         is changed. Where nothing was kept, nothing is changed.
       - V(absent) removes the generations of environments, and returns all of their files as RV(strays).

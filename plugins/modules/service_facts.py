@@ -149,7 +149,7 @@ ansible_facts:
               sample: /srv/edc/releases/42
             stale:
               description:
-                - Why a running service does not do what is on the disk now, empty if it does.
+                - Why a running service is out of date; empty if it is current.
                 - V(configuration) when a file of the unit was written after its process had started.
                 - V(release) when the working directory leads elsewhere now.
                 - V(code) when a Python file below the working directory, or a package of the virtual environment,

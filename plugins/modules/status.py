@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - The stalk.celery authors (@stalk)
 description:
-  - Prints one table of the services of all hosts, then what needs attention, with the command that mends it, then what
+  - Prints one table of the services of all hosts, then what needs attention, with the command that fixes it, then what
     the environments can be rolled back to.
   - The table fits the terminal; without one it has lines of 160 characters. Words in capitals say what is wrong.
   - Runs on the control node alone and asks no host. Role P(stalk.celery.celery_status#role)

@@ -134,7 +134,7 @@ problems:
   elements: str
   sample: ["live/w2: does not consume the queue 'imports'."]
 notes:
-  description: What is worth to know and is not wrong.
+  description: Observations that are worth knowing and are not problems.
   returned: success
   type: list
   elements: str
@@ -232,7 +232,7 @@ def halted(pid: int) -> bool:
 
 
 def can_answer(seen: Mapping[str, Seen], worker: Wanted) -> bool:
-    """Whether it is worth to ask C(worker)."""
+    """Whether C(worker) can be expected to answer."""
     found = seen.get(worker.unit)
     return found is not None and found.is_up and not found.is_draining and not found.hang()
 

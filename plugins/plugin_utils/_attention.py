@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a fleet needs attention, and the command that mends it."""
+"""What of a fleet needs attention, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._nodes import sentenc
 
 _NAMED = 5  # hosts that a command names at most; for more it names the environment
 _SITE, _RESTART, _VERIFY, _REMOVE, _ROLLBACK = "site", "restart", "verify", "remove", "rollback"
-_TROUBLES = {  # the worst first: what is wrong -> the playbook that mends it, or that says what is wrong
+_TROUBLES = {  # the worst first: what is wrong -> the playbook that fixes it, or that says what is wrong
     "failed": _SITE,
     "crashes again and again": _RESTART,
     "not there": _SITE,
@@ -52,7 +52,7 @@ _NEWER_FILES = ("inventory", "configuration")
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to do: where and what, and the command that mends it or says more."""
+    """One thing to do: where and what, and the command that fixes it or says more."""
 
     environment: str
     where: str
@@ -138,7 +138,7 @@ def _of_environments(reports: Sequence[Report], environments: Container[str], li
         Item(environment, ", ".join(hosts), what, f"ansible-playbook stalk.celery.{playbook} -l {environment}")
         for what, playbook, found in (
             ("a rollback was not finished", _ROLLBACK, unfinished),
-            ("not compared with the inventory: the broker's host does not tell the password", _SITE, unread),
+            ("not compared with the inventory: the broker's host did not return the password", _SITE, unread),
         )
         for environment in sorted({name for names in found.values() for name in names if name in environments})
         for hosts in [[host for host, names in found.items() if environment in names]]

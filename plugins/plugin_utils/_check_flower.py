@@ -30,7 +30,7 @@ def problems_of_flower(path: str, flower: Mapping[str, Any]) -> Iterator[str]:
     address = flower["address"]
     if not guarded(flower) and not _is_loopback(address):
         where = repr(address) if address else "empty, every address of the host"
-        yield f"{path}.address is {where}, and whoever reaches it could look at every task and stop workers. {GUARD}"
+        yield f"{path}.address is {where}, and anyone who can reach it could see every task and stop workers. {GUARD}"
     if not _URL_PREFIX.fullmatch(flower.get("url_prefix", "flower")):
         yield f"{path}.url_prefix is {flower['url_prefix']!r}. Write a path of letters, digits, _ and -, as flower."
     for index, credentials in enumerate(flower.get("basic_auth", [])):
@@ -49,7 +49,7 @@ def problems_of_flower(path: str, flower: Mapping[str, Any]) -> Iterator[str]:
 def _problems_of_oauth(path: str, flower: Mapping[str, Any]) -> Iterator[str]:
     for key in _OAUTH:
         if flower.get("auth") and not flower.get(key):
-            yield f"{path}.{key} is missing: without it nobody could log in by OAuth, which {path}.auth asks for."
+            yield f"{path}.{key} is missing: OAuth login cannot work without it, and {path}.auth asks for it."
         elif flower.get(key) and not flower.get("auth"):
             yield f"{path}.{key} works only with auth. Write into {path}.auth who may log in, as .*@example.com."
 

@@ -56,8 +56,8 @@ def _run_to_undo(kept: Sequence[Mapping[str, Any]], wanted: str) -> str:
 def _unreachable(missing: Sequence[str], limit: str) -> list[str]:
     left_out = ":".join([limit or "all", *(f"!{host}" for host in missing)])
     return [
-        f"{', '.join(missing)} could not be asked what was kept there. Nothing was changed. Repair that, or leave it "
-        f"out: -l '{left_out}'"
+        f"{', '.join(missing)} could not be reached, so what they have kept is unknown. Nothing was changed. Bring "
+        f"them back, or leave them out: -l '{left_out}'"
     ]
 
 

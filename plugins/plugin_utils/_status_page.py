@@ -112,7 +112,7 @@ def figures_of(status: Status) -> list[Figure]:
         Figure(
             f"{len(well)} of {len(expected)}",
             "services at work",
-            f"{idle} more need not run" if idle else "",
+            f"{idle} stopped on purpose" if idle else "",
             _BAD if len(well) < len(expected) else _GOOD,
         ),
         Figure(f"{len(reached)} of {len(hosts)}", "hosts reached", "", _BAD if hosts - reached else _GOOD),

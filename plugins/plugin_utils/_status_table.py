@@ -139,7 +139,7 @@ def _text(cells: Cells, widths: dict[str, int]) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    """Return a text with its end left out if it is too long, but never the half of a queue's length."""
+    """Return a text with its end left out if it is too long, but never inside a queue length."""
     kept = text[: width - 1]
     return text if len(text) <= width else f"{kept.rstrip('0123456789') if ': ' in kept else kept}…"
 

@@ -64,7 +64,7 @@ def refuse_early_acks(app: Any) -> None:
 
 
 def warn_of_time_limit(limit: float | None, stop_timeout: float) -> None:
-    """Say it if a task may run longer than a stop waits for it; a line with this beginning becomes a warning."""
+    """Print a warning if a task may outlive stop_timeout; a line with this prefix becomes a warning."""
     if limit and limit > stop_timeout:
         print(
             f"stalk.celery warns: its tasks may run for {limit:g} s (time_limit, or task_time_limit of the app), "

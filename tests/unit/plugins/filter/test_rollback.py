@@ -63,5 +63,5 @@ def test_a_host_that_cannot_be_asked() -> None:
     """It may have the last change."""
     for limit, advice in (("", "-l 'all:!app2:!app3'"), ("live", "-l 'live:!app2:!app3'")):
         (problem,) = rollback_of([{"live": [one(FIRST)]}], "", ["app2", "app3"], limit)["problems"]
-        assert problem.startswith("app2, app3 could not be asked what was kept there.")
+        assert problem.startswith("app2, app3 could not be reached, so what they have kept is unknown.")
         assert problem.endswith(advice)

@@ -356,7 +356,7 @@ def test_the_time_is_over_before_a_unit_has_stopped(run: Run, manager: Manager) 
 def test_the_time_is_over_before_a_unit_is_ready(run: Run, manager: Manager) -> None:
     manager.add(W1, breaks={"ActiveState": "activating", "SubState": "start"}, takes=30)
     result = run("units", units=wanted(W1), timeout=1)
-    assert f"{W1} is not up: activating (start). The time that 'timeout' gives was over" in result["msg"]
+    assert f"{W1} is not up: activating (start). 'timeout' expired before it was ready" in result["msg"]
 
 
 @pytest.mark.parametrize("name", ["celery-live-w1", "--root=/x", "a b.service", "../x.service"])

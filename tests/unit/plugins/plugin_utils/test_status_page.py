@@ -135,7 +135,7 @@ def luminance(color: str) -> float:
 
 def test_figures(status: Status) -> None:
     assert [(figure.value, figure.label, figure.note, figure.tone) for figure in figures_of(status)] == [
-        ("6 of 10", "services at work", "2 more need not run", "bad"),
+        ("6 of 10", "services at work", "2 stopped on purpose", "bad"),
         ("3 of 4", "hosts reached", "", "bad"),
         ("286", "tasks waiting", "in 5 queues, 3 unknown", "idle"),
         ("19", "tasks running", "in 5 workers", "idle"),
