@@ -61,6 +61,10 @@ release: tools ## build the archive and the notes of a release: make release TAG
 bench-reliability: tools ## published set-ups and this collection under the same load: the table of docs/reliability.md
 	@$(HOSTS) run bench -- python -m tests.bench
 
+.PHONY: bench
+bench: tools ## how long playbooks take, beside a ping and beside builtin modules: docs/performance.md
+	@$(HOSTS) run bench -- python -m tests.speed
+
 .PHONY: clean
 clean: ## remove what make made in this directory
 	rm -rf .venv .venv-2.21 .cache

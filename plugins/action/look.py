@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.stalk.celery.plugins.plugin_utils._core import decided, options_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._decided import decided
 from ansible_collections.stalk.celery.plugins.plugin_utils._look import (
     Found,
     accounts_only,

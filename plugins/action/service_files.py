@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.stalk.celery.plugins.plugin_utils._core import decided, options_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._decided import decided
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory import Inventory
 from ansible_collections.stalk.celery.plugins.plugin_utils._look import asked_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan import SEARCH, Plan

@@ -10,20 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.constants import config
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.stalk.celery.plugins.module_utils._strangers import cleaned
-from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of, show, width
 from ansible_collections.stalk.celery.plugins.plugin_utils._reports import REPORTS, report_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._status import status_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._status_page import page_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._status_table import lines_of
 
 _OPTIONS = {"reports": REPORTS, "limit": {"type": "str", "default": ""}, "page": {"type": "path"}}
-_NO_TERMINAL = 79  # characters that Ansible takes for the width where there is no terminal
-_WIDTH = 160
 
 
 class ActionModule(ActionBase):
@@ -36,17 +32,12 @@ class ActionModule(ActionBase):
         options = options_of(self._task.args, _OPTIONS)
         reports = [report_of(raw) for raw in options["reports"]]
         status = status_of(reports, datetime.now(UTC), options["limit"])
-        display = Display()
-        lines = [replace(line, text=cleaned(line.text)) for line in lines_of(status, _width(display.columns))]
+        lines = [replace(line, text=cleaned(line.text)) for line in lines_of(status, width())]
         for line in lines:
-            display.display(line.text, color=config.get_config_value("COLOR_ERROR") if line.bad else None)
+            show(line.text, line.bad)
         if options["page"] and not self._task.check_mode:
             _write(Path(options["page"]).absolute(), page_of(status))
         return {"changed": False, "table": [line.text for line in lines]}
-
-
-def _width(columns: int | None) -> int:
-    return columns if columns and columns > _NO_TERMINAL else _WIDTH
 
 
 def _write(path: Path, page: str) -> None:

@@ -1,28 +1,26 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the action plugins need of ansible-core: their options, and the inventory, read as lazily as Jinja reads it."""
+"""All that the collection uses of ansible-core beyond what the developer guide promises; nobody else does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from ansible.constants import config
 from ansible.errors import AnsibleActionFail
+from ansible.inventory.manager import split_host_pattern
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory import Inventory
+from ansible.utils.display import Display
 
-_OWN = "(celery_environments | default([]) | intersect(group_names))"
-_INVENTORY = (
-    "celery_environments | default([])",
-    f"dict({_OWN} | zip(q('ansible.builtin.vars', *({_OWN} | map('regex_replace', '^', 'celery_')), default=None)))",
-    "groups",
-    "inventory_hostname",
-    "ansible_limit | default('')",
-    "hostvars",
-)
+_NO_TERMINAL = 79  # characters that Ansible takes for the width where there is no terminal
+_WIDTH = 160
 
 
 def options_of(given: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,15 +32,42 @@ def options_of(given: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, A
     return options
 
 
-def decided(action: ActionBase, decide: Callable[[Inventory], Any]) -> Any:
-    """Return what a function makes of the inventory, as plain data.
+def evaluated(action: ActionBase, expression: str, **variables: Any) -> Any:
+    """Return the value of an expression of Jinja, with these variables beside those of the task."""
+    return action._templar.evaluate_expression(trust_as_template(expression), local_variables=variables)
 
-    It is called from within an expression of Jinja: there the variables of an environment become values when they are
-    read, so that a template which fails, or a vaulted text without its password, counts only where it is needed.
+
+def rendered(action: ActionBase, template: str, variables: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
+    """Return the text of a template, which is looked for where the task may have templates.
+
+    The lookup C(template) would copy all variables of the host for each file.
     """
+    path = action._find_needle("templates", template)
+    roots = [os.path.join(root, "templates") for root in task_vars.get("ansible_search_path", [])]
+    templar = action._templar.copy_with_new_env(
+        searchpath=[os.path.dirname(path), *roots], available_variables={**task_vars, **variables}
+    )
+    text = trust_as_template(action._loader.get_text_file_contents(path))
+    return str(templar.template(text, escape_backslashes=False))
 
-    def call(*arguments: Any) -> Any:
-        return decide(Inventory(*arguments))
 
-    expression = trust_as_template(f"decide({', '.join(_INVENTORY)})")
-    return action._templar.evaluate_expression(expression, local_variables={"decide": call})
+def parts_of_limit(limit: str) -> list[str]:
+    """Return the parts of ``--limit``, or of one of its parts."""
+    parts: list[str] = split_host_pattern(limit)
+    return parts
+
+
+def yaml_of(path: Path) -> Any:
+    """Return what a YAML file holds."""
+    return yaml_load(path.read_text(encoding="utf-8"))
+
+
+def width() -> int:
+    """Return how many characters a line of the terminal has, 160 without one."""
+    columns: int | None = Display().columns
+    return columns if columns and columns > _NO_TERMINAL else _WIDTH
+
+
+def show(line: str, is_bad: bool) -> None:
+    """Print a line, in the color of errors if it is bad."""
+    Display().display(line, color=config.get_config_value("COLOR_ERROR") if is_bad else None)

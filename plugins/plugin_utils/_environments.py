@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ansible.inventory.manager import split_host_pattern
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import parts_of_limit
 from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS, environment_spec, validate
 
 _SUBSCRIPT = re.compile(r"(?<=.)\[(-?\d+|\d+[:-]\d*)\]$")
@@ -33,14 +33,14 @@ def environments_of_run(names: Iterable[str], limit: str) -> list[str]:
 
 def _patterns(limit: str) -> Iterator[str]:
     """Return what the parts of ``--limit`` select, as regular expressions, see ansible.inventory.manager."""
-    parts = split_host_pattern(limit)
+    parts = parts_of_limit(limit)
     files = [Path(part[1:]).read_text(encoding="utf-8") for part in parts if part.startswith("@")]
     for part in (*parts, *(line.strip() for text in files for line in text.splitlines())):
         regex = part.lstrip("&")
         if regex.startswith("~"):
             yield regex[1:]
         elif part and not part.startswith(("@", "!~")):
-            names = (one.lstrip("&") for one in split_host_pattern(part) if not one.startswith("!"))
+            names = (one.lstrip("&") for one in parts_of_limit(part) if not one.startswith("!"))
             yield from (fnmatch.translate(_SUBSCRIPT.sub("", name)) for name in names)
 
 

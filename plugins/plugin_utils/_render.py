@@ -7,15 +7,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.template import trust_as_template
 from ansible_collections.stalk.celery.plugins.module_utils._arguments import FILES
-from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of, rendered
 
 _ONLY_HERE = ("template", "variables", "content")
 
@@ -35,23 +33,11 @@ def with_texts(action: ActionBase, arguments: Mapping[str, Any], task_vars: Mapp
 
 
 def _text(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
-    if file["template"] is not None:
-        return _rendered(action, file, task_vars)
     if file["content"] is not None:
         return str(file["content"])
-    raise AnsibleActionFail(f"{file['path']}: neither 'template' nor 'content' is set; set one of them.")
-
-
-def _rendered(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
-    """The text of a template. The lookup C(template) would copy all variables of the host for each file."""
+    if file["template"] is None:
+        raise AnsibleActionFail(f"{file['path']}: neither 'template' nor 'content' is set; set one of them.")
     try:
-        path = action._find_needle("templates", file["template"])
-        roots = [os.path.join(root, "templates") for root in task_vars.get("ansible_search_path", [])]
-        templar = action._templar.copy_with_new_env(
-            searchpath=[os.path.dirname(path), *roots],
-            available_variables={**task_vars, **(file["variables"] or {})},
-        )
-        template = trust_as_template(action._loader.get_text_file_contents(path))
-        return str(templar.template(template, escape_backslashes=False))
+        return rendered(action, file["template"], file["variables"] or {}, task_vars)
     except AnsibleError as error:
         raise AnsibleActionFail(f"The template {file['template']!r} of {file['path']} cannot be rendered.") from error

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.common.yaml import yaml_load
 from ansible_collections.stalk.celery.plugins.plugin_utils import _types
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import yaml_of
 
 Spec = Mapping[str, Mapping[str, Any]]
 
@@ -24,7 +24,7 @@ _ARGUMENT_SPECS = Path(__file__).parents[2] / "roles" / "celery_service" / "meta
 @cache
 def environment_spec() -> Spec:
     """Return the options of one environment: key -> its argument spec."""
-    specs = yaml_load(_ARGUMENT_SPECS.read_text(encoding="utf-8"))["argument_specs"]
+    specs = yaml_of(_ARGUMENT_SPECS)["argument_specs"]
     options: Spec = specs["environment"]["options"]["celery_environment"]["options"]
     return options
 
