@@ -64,7 +64,7 @@ def steps_of(inventory: Inventory, options: Options, accounts: Accounts, found: 
     packages = [] if is_installed(options) else [one["name"] for one in plan.environments if "packages" in one]
     differing = {*found.changing, *_differing(plan, options["kinds"], found)}
     ready = [one["name"] for one in plan.environments if one["name"] in differing and one["name"] not in packages]
-    beats = plan.beats(found.settled)
+    beats = Plan(inventory, ready, accounts).beats(found.settled)
     return {
         "ready": ready,
         "packages": packages,
