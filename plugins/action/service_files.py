@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         accounts = options["accounts"]
         if accounts is None:
             asked = {"environments": decided(self, asked_of)}
-            answer = self._execute_module("stalk.celery.accounts", asked, task_vars=variables)
+            answer = self._execute_module("stalk.celery.account_info", asked, task_vars=variables)
             if answer.get("failed"):
                 return shown(answer)
             accounts = answer["accounts"]

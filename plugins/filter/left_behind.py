@@ -22,7 +22,7 @@ options:
     elements: dict
     required: true
   inspected:
-    description: What M(stalk.celery.inspect) returned on the host.
+    description: What M(stalk.celery.worker_info) returned on the host.
     type: dict
     required: true
   leaving:

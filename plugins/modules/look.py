@@ -173,7 +173,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 accounts:
-  description: The accounts of the environments, as M(stalk.celery.accounts) returns them.
+  description: The accounts of the environments, as M(stalk.celery.account_info) returns them.
   returned: success
   type: dict
   sample: {}

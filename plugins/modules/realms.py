@@ -52,7 +52,7 @@ options:
     type: str
     default: /run/redis-celery/redis.sock
 seealso:
-  - module: stalk.celery.passwords
+  - module: stalk.celery.password_info
 """
 
 EXAMPLES = r"""

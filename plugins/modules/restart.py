@@ -43,7 +43,7 @@ options:
     default: 30
 seealso:
   - module: stalk.celery.units
-  - module: stalk.celery.inspect
+  - module: stalk.celery.worker_info
 """
 
 EXAMPLES = r"""

@@ -23,7 +23,7 @@ attributes:
     support: full
 options: {}
 seealso:
-  - module: stalk.celery.inspect
+  - module: stalk.celery.worker_info
   - module: stalk.celery.verify
   - module: stalk.celery.units
 """

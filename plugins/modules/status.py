@@ -50,7 +50,7 @@ options:
         type: dict
         required: true
       inspected:
-        description: The result of M(stalk.celery.inspect).
+        description: The result of M(stalk.celery.worker_info).
         type: dict
         default: {}
       files:
@@ -77,7 +77,7 @@ options:
     type: path
 seealso:
   - module: stalk.celery.service_facts
-  - module: stalk.celery.inspect
+  - module: stalk.celery.worker_info
 """
 
 EXAMPLES = r"""

@@ -63,7 +63,7 @@ options:
     description: O(args) and O(kwargs) as one JSON text. The action plugin sets it; a playbook cannot.
     type: str
 seealso:
-  - module: stalk.celery.inspect
+  - module: stalk.celery.worker_info
 """
 
 EXAMPLES = r"""

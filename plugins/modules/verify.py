@@ -109,7 +109,7 @@ options:
     type: int
     default: 30
 seealso:
-  - module: stalk.celery.inspect
+  - module: stalk.celery.worker_info
   - module: stalk.celery.service_facts
 """
 

@@ -95,7 +95,7 @@ def rows_of(reports: Iterable[Report], limit: str = "") -> list[Row]:
         environments), ``wanted`` (the services that the inventory asks for), ``looked`` (whether it has said which it
         has), ``now`` (when, by its clock), ``services`` (those that it has),
         ``outdated`` (units of which a file is not what the inventory asks for), ``workers`` and ``queues`` (what
-        module stalk.celery.inspect returned).
+        module stalk.celery.worker_info returned).
     :param limit: the text of ``--limit``.
     """
     rows = [row for report in reports for row in _of_host(report, limit)]

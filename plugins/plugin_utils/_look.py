@@ -36,7 +36,7 @@ class Found:
 
 
 def asked_of(inventory: Inventory) -> list[dict[str, Any]]:
-    """Return what the environments of the host ask for, as the module accounts takes it."""
+    """Return what the environments of the host ask for, as the module account_info takes it."""
     return asked_accounts(inventory.variables, inventory.run)
 
 

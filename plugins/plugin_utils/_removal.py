@@ -30,7 +30,7 @@ def left_behind(
     """Return why a host must not stop working for the environments of its services.
 
     :param services: the services that are to be removed, as the module service_facts describes them.
-    :param inspected: what the module inspect returned on the host.
+    :param inspected: what the module worker_info returned on the host.
     :param leaving: the hosts of the run, which all stop working for these environments.
     :param groups: the inventory's groups and their hosts.
     :param hostvars: the variables of all hosts.

@@ -115,7 +115,7 @@ def report_of(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def inspected_of(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the module inspect said: ``workers``, ``queues`` and ``problems``, each of its shape."""
+    """Return what the module worker_info said: ``workers``, ``queues`` and ``problems``, each of its shape."""
     wrong: list[str] = []
     said = {
         key: _read(key, reader, result.get(key, default), wrong)

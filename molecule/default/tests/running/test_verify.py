@@ -19,7 +19,7 @@ PLAY = """
   tasks:
     - stalk.celery.task: {environment: live, name: meta_edc.tasks.whoami, timeout: 30}
       register: sent
-    - stalk.celery.inspect: {environments: [live]}
+    - stalk.celery.worker_info: {environments: [live]}
       register: asked
     - ansible.builtin.debug: {msg: "{{ {'task': sent.result, 'workers': asked.workers} | to_json }}"}
 """

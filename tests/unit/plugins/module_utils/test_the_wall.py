@@ -39,7 +39,7 @@ MAY = {
     "module_utils/_processes.py": "what the kernel tells of processes",
     "modules/verify.py": "what the kernel tells of a process",
     "modules/virtualenvs.py": "whether there are programs of the distribution, and homes",
-    "modules/redis_version.py": "whether there is a program of the distribution",
+    "modules/redis_info.py": "whether there is a program of the distribution",
 }
 FILES = sorted(
     str(path.relative_to(PLUGINS)) for kind in ("modules", "module_utils") for path in (PLUGINS / kind).glob("*.py")

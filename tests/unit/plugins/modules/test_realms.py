@@ -68,7 +68,7 @@ def test_passwords_are_strong_root_only_and_stay(run: Run, directory: Path) -> N
 
 
 def test_no_password_is_printed_or_logged(run: Run, directory: Path, log: list[str]) -> None:
-    printed = [redis(run, "live"), run("passwords", environments=["live"])]
+    printed = [redis(run, "live"), run("password_info", environments=["live"])]
     password = passwords(directory)["live"]
     assert printed[1]["passwords"] == {"live": password}
     assert password not in str(printed[0]["printed"])
@@ -111,4 +111,4 @@ def test_check_mode_changes_nothing(run: Run, directory: Path) -> None:
 
 
 def test_an_environment_without_a_password_is_not_in_the_answer(run: Run) -> None:
-    assert run("passwords", environments=["live"])["passwords"] == {}
+    assert run("password_info", environments=["live"])["passwords"] == {}

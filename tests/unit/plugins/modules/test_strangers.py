@@ -87,7 +87,7 @@ def test_uat_does_not_hide_live(run: Run, manager: Manager, tmp_path: Path, prog
         environment(manager, tmp_path / "live", "live", SAYS.format(ANSWER)),
     ]
     began = time.monotonic()
-    inspected = run("inspect", timeout=1)
+    inspected = run("worker_info", timeout=1)
     verified = run("verify", services=services, timeout=1)
     assert time.monotonic() - began < 20
     assert inspected["queues"]["live"] == {"celery": 3}
@@ -110,13 +110,13 @@ def test_environments_of_several_users_are_asked_at_once(run: Run, manager: Mana
         if os.getuid() == 0:
             for path in (tmp_path / name, *(tmp_path / name).rglob("*")):
                 os.chown(path, uid, uid, follow_symlinks=False)
-    inspected = run("inspect", timeout=1)
+    inspected = run("worker_info", timeout=1)
     assert [worker["answers"] for worker in inspected["workers"]] == [True, True]
 
 
 def test_nothing_of_the_one_that_is_late_stays(run: Run, manager: Manager, tmp_path: Path) -> None:
     environment(manager, tmp_path / "uat", "uat", "time.sleep(600)")
-    run("inspect", timeout=1)
+    run("worker_info", timeout=1)
     options = manager.program("systemd-run.calls").read_text().split()
     (unit,) = (option.partition("=")[2] for option in options if option.startswith("--unit="))
     assert f"stop {unit}" in manager.calls

@@ -89,7 +89,7 @@ def units(options: dict[str, Any], check: bool) -> dict[str, Any]:
     return {"changed": bool(start or restart), **told}
 
 
-def accounts(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
+def account_info(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
     return {"accounts": {}, "problems": []}
 
 
@@ -98,7 +98,7 @@ def nothing(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
 
 
 MODULES: dict[str, Callable[[dict[str, Any], bool], dict[str, Any]]] = {
-    function.__name__: function for function in (accounts, look, generations, files, units)
+    function.__name__: function for function in (account_info, look, generations, files, units)
 }
 
 

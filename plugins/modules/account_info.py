@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: accounts
+module: account_info
 short_description: Look up the users, groups and homes of environments
 version_added: 1.0.0
 author:
@@ -66,7 +66,7 @@ seealso:
 EXAMPLES = r"""
 ---
 - name: Look up the users and groups
-  stalk.celery.accounts:
+  stalk.celery.account_info:
     environments:
       - environment: live
         user: deploy

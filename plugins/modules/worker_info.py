@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: inspect
+module: worker_info
 short_description: Ask the Celery workers of a host what they do
 version_added: 1.0.0
 author:
@@ -45,7 +45,7 @@ seealso:
 EXAMPLES = r"""
 ---
 - name: Ask the workers
-  stalk.celery.inspect:
+  stalk.celery.worker_info:
   register: celery
 
 - name: Report tasks that have been running for more than an hour

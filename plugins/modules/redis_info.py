@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: redis_version
+module: redis_info
 short_description: Find out whether the Redis of a host can keep environments apart
 version_added: 1.0.0
 author:
@@ -42,7 +42,7 @@ seealso:
 EXAMPLES = r"""
 ---
 - name: Look at the Redis of the host
-  stalk.celery.redis_version:
+  stalk.celery.redis_info:
     program: /usr/bin/redis-server
     package: redis-server
     environments: [live, uat]

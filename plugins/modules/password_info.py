@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: passwords
+module: password_info
 short_description: Read the passwords of environments on the host of their broker
 version_added: 1.0.0
 author:
@@ -29,7 +29,7 @@ seealso:
 EXAMPLES = r"""
 ---
 - name: Read the password of live
-  stalk.celery.passwords:
+  stalk.celery.password_info:
     environments: [live]
   delegate_to: broker1
   no_log: true

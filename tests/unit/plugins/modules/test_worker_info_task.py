@@ -53,7 +53,7 @@ def test_workers_tell_what_they_do(run: Run, manager: Manager, project: Project)
     project.service(manager, "dead", "--queues=routed,dead")
     send(run, "nap", 60, timeout=8)
     began = time.monotonic()
-    result = run("inspect", timeout=9)
+    result = run("worker_info", timeout=9)
     assert time.monotonic() - began < 20
     assert (result["changed"], result["problems"]) == (False, [])
     dead, w1 = result["workers"]
@@ -80,7 +80,7 @@ def test_services_that_see_the_same_are_asked_by_one_process(run: Run, manager: 
     for name in ("w1", "w2"):
         project.service(manager, name, f"--queues={name}")
     project.service(manager, "other", DJANGO_SETTINGS_MODULE="other")
-    run("inspect", timeout=3)
+    run("worker_info", timeout=3)
     calls = manager.program("systemd-run.calls").read_text()
     assert len(calls.splitlines()) == 2
     for option in ("--uid=live", "--gid=live", "SupplementaryGroups=redis", f"--working-directory={project.directory}"):
@@ -91,7 +91,7 @@ def test_services_that_see_the_same_are_asked_by_one_process(run: Run, manager: 
 def test_services_that_do_not_run_are_not_asked(run: Run, manager: Manager, project: Project) -> None:
     unit = project.service(manager, "w1")
     manager.add(unit, **{**manager.units[unit], "MainPID": "0", "ActiveState": "inactive"})
-    (worker,) = run("inspect")["workers"]
+    (worker,) = run("worker_info")["workers"]
     assert worker["answers"] is False
     assert not manager.program("systemd-run.calls").exists()
 
@@ -102,7 +102,7 @@ def test_queues_are_measured_where_no_worker_runs(
 ) -> None:
     unit = project.service(manager, "w1", options)
     manager.add(unit, **{**manager.units[unit], "MainPID": "0", "ActiveState": "inactive"})
-    result = run("inspect", stopped=True)
+    result = run("worker_info", stopped=True)
     assert (result["workers"][0]["answers"], sorted(result["queues"]["live"])) == (False, queues)
 
 
@@ -111,18 +111,18 @@ def test_queues_of_a_worker_that_does_not_run_are_measured(run: Run, manager: Ma
     unit = project.service(manager, "down", "--queues=kept")
     manager.add(unit, **{**manager.units[unit], "MainPID": "0", "ActiveState": "inactive"})
     send(run, "silent", queue="kept", timeout=2)
-    assert run("inspect", timeout=9)["queues"]["live"]["kept"] == 1
+    assert run("worker_info", timeout=9)["queues"]["live"]["kept"] == 1
 
 
 def test_an_application_without_remote_control(run: Run, manager: Manager, project: Project) -> None:
     project.service(manager, "w1", DEAF="1")
-    (worker,) = run("inspect", timeout=9)["workers"]
+    (worker,) = run("worker_info", timeout=9)["workers"]
     assert (worker["answers"], worker["active"]) == (None, None)
 
 
 def test_other_environments_are_left_out(run: Run, manager: Manager, project: Project) -> None:
     project.service(manager, "w1")
-    result = run("inspect", environments=["uat"])
+    result = run("worker_info", environments=["uat"])
     assert (result["workers"], result["queues"]) == ([], {})
 
 
@@ -131,7 +131,7 @@ def test_a_broker_that_is_down_is_a_quick_answer(run: Run, manager: Manager, pro
         port = server.getsockname()[1]
     project.service(manager, "w1", BROKER=f"redis://:hunter2@127.0.0.1:{port}/0")
     began = time.monotonic()
-    result = run("inspect", timeout=30)
+    result = run("worker_info", timeout=30)
     assert time.monotonic() - began < 15
     assert result["problems"][0].startswith("live/w1: connecting to the broker failed: ")
     assert "hunter2" not in result["printed"]
@@ -140,20 +140,20 @@ def test_a_broker_that_is_down_is_a_quick_answer(run: Run, manager: Manager, pro
 def test_a_broker_that_is_silent_does_not_hang_it(run: Run, manager: Manager, project: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         project.service(manager, "w1", BROKER=f"redis://127.0.0.1:{server.getsockname()[1]}/0")
-        result = run("inspect", timeout=4)
+        result = run("worker_info", timeout=4)
     assert result["problems"] == ["live/w1: connecting to the broker took longer than 4 s."]
 
 
 def test_an_application_that_cannot_be_imported(run: Run, manager: Manager, project: Project) -> None:
     project.service(manager, "w1", BROKEN="1")
-    (problem,) = run("inspect")["problems"]
+    (problem,) = run("worker_info")["problems"]
     assert problem.startswith("live/w1: importing the application failed:")
     assert problem.endswith("RuntimeError: no settings for ********")
 
 
 def test_a_virtual_environment_that_is_gone(run: Run, manager: Manager, project: Project) -> None:
     project.service(manager, "w1", CELERY_BIN="/nowhere/bin/celery")
-    (problem,) = run("inspect")["problems"]
+    (problem,) = run("worker_info")["problems"]
     assert problem.startswith("live/w1: /nowhere/bin/python ended with 1:")
 
 

@@ -37,7 +37,7 @@ def redis(run: Run, programs: Path, texts: dict[str, str], check: bool = False) 
         path.chmod(0o755)
     program = str(programs / "redis-server")
     options = {"program": program, "package": "redis-server", "environments": ["live"], "host": "redis1"}
-    return run("redis_version", check=check, **options)
+    return run("redis_info", check=check, **options)
 
 
 @pytest.mark.parametrize(
