@@ -57,6 +57,10 @@ scenarios: ## the Molecule scenarios, as JSON
 release: tools ## build the archive and the notes of a release: make release TAG=1.0.0
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m tests.release "$(TAG)"
 
+.PHONY: tutorial
+tutorial: tools ## do what docs/tutorial.md says, on two fresh hosts
+	@$(HOSTS) run tutorial -- python -m tests.tutorial
+
 .PHONY: bench-reliability
 bench-reliability: tools ## published set-ups and this collection under the same load: the table of docs/reliability.md
 	@$(HOSTS) run bench -- python -m tests.bench
