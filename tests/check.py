@@ -77,10 +77,11 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
 
 
 def with_hosts(venv_221: Path) -> list[Step]:
-    """Return one step for each Molecule scenario, the slow ones first."""
+    """Return one step for each Molecule scenario, the slow ones first, and one for the tutorial."""
     names = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
     in_order = sorted(names, key=(*SLOWEST, *names).index)
-    return [scenario(name, venv_221 if name in WITH_221 else VENV) for name in in_order]
+    scenarios = [scenario(name, venv_221 if name in WITH_221 else VENV) for name in in_order]
+    return [*scenarios, in_world("tutorial", "tutorial", ["python", "-m", "tests.tutorial"], VENV)]
 
 
 def make_venv_221(python: Path) -> Step:
@@ -107,7 +108,12 @@ def unit_tests(name: str, venv: Path, *options: str) -> Step:
 def scenario(name: str, venv: Path) -> Step:
     """Return the step that runs a Molecule scenario."""
     command = ["molecule", "test", "--no-command-borders", "--destroy=never", "-s", name]  # with its world it goes
-    return Step(f"molecule {name}", ["python", "-m", "tests.hosts", "run", name, "--", *command], venv=venv)
+    return in_world(f"molecule {name}", name, command, venv)
+
+
+def in_world(name: str, world: str, command: Sequence[str], venv: Path) -> Step:
+    """Return the step that runs a command in a world of test hosts."""
+    return Step(name, ["python", "-m", "tests.hosts", "run", world, "--", *command], venv=venv)
 
 
 def run(step: Step) -> Outcome:
