@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.stalk.celery.plugins.plugin_utils._directives import DIRECTIVES
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec
-from ansible_collections.stalk.celery.plugins.plugin_utils._shapes import range_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._directives import DIRECTIVES
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._shapes import range_of
 
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "docs" / "environment.schema.json"

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._render import with_texts
 from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
-from ansible_collections.stalk.celery.plugins.plugin_utils._render import with_texts
 
 
 class ActionModule(ActionBase):

@@ -10,8 +10,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._decided import decided
-from ansible_collections.stalk.celery.plugins.plugin_utils._look import (
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._decided import decided
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._look import (
     Found,
     accounts_only,
     asked_of,
@@ -19,10 +20,9 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._look import (
     question_of,
     steps_of,
 )
-from ansible_collections.stalk.celery.plugins.plugin_utils._program import trial_program
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._program import trial_program
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._render import with_texts
 from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
-from ansible_collections.stalk.celery.plugins.plugin_utils._render import with_texts
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS
 
 _OPTIONS: dict[str, Any] = {
     "environments": {"type": "list", "elements": "str"},

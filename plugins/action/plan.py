@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.stalk.celery.plugins.plugin_utils._check._inventory import problems_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._decided import decided
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan import names_of, plan_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._decided import decided
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import names_of, plan_of
 
 environment_spec()  # Ansible loads a plugin before it forks for each task and host: so all of them have this
 
@@ -24,7 +25,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         options = options_of(self._task.args, {"check": {"type": "bool", "default": True}})
-        plan = decided(self, plan_of if options["check"] else names_of)
-        if plan["problems"]:
-            return {"changed": False, "failed": True, "msg": "\n".join(plan["problems"])}
-        return {"changed": False, **plan}
+        if not options["check"]:
+            return {"changed": False, **decided(self, names_of)}
+        problems = decided(self, problems_of)
+        if problems:
+            return {"changed": False, "failed": True, "msg": "\n".join(problems)}
+        return {"changed": False, **decided(self, plan_of)}

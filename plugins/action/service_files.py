@@ -8,13 +8,13 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._decided import decided
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory import Inventory
-from ansible_collections.stalk.celery.plugins.plugin_utils._look import asked_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan import SEARCH, Plan
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._inventory import Inventory
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._decided import decided
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._look import asked_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import SEARCH, Plan
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._render import with_texts
 from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
-from ansible_collections.stalk.celery.plugins.plugin_utils._render import with_texts
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import KINDS
 
 _OPTIONS: dict[str, Any] = {
     "environments": {"type": "list", "elements": "str"},

@@ -8,8 +8,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._decided import decided
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan import Plan
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._decided import decided
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import Plan
 from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
 
 _OPTIONS: dict[str, Any] = {

@@ -12,12 +12,12 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.stalk.celery.plugins.module_utils._strangers import cleaned
+from ansible_collections.stalk.celery.plugins.module_utils._formats._strangers import cleaned
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of, show, width
-from ansible_collections.stalk.celery.plugins.plugin_utils._reports import REPORTS, report_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status import status_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status_page import page_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status_table import lines_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._reports import REPORTS, report_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status import status_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status_page import page_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status_table import lines_of
 
 _OPTIONS = {"reports": REPORTS, "limit": {"type": "str", "default": ""}, "page": {"type": "path"}}
 

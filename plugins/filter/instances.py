@@ -48,7 +48,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._realms import Realm, instances_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._realms import Realm, instances_of
 
 
 def instances(

@@ -52,7 +52,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._removal import left_behind
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._removal import left_behind
 
 
 class FilterModule:

@@ -38,7 +38,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._machines import misleading
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._machines import misleading
 
 
 class FilterModule:

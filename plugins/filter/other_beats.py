@@ -48,7 +48,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._beats import other_beats
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._beats import other_beats
 
 
 class FilterModule:

@@ -41,7 +41,7 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._realms import Realm, realms_of_host
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._realms import Realm, realms_of_host
 
 
 def realms(

@@ -48,7 +48,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._rollback import rollback_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._rollback import rollback_of
 
 
 class FilterModule:

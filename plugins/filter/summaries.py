@@ -39,7 +39,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._services import summaries_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import summaries_of
 
 
 class FilterModule:

@@ -42,7 +42,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._nodes import problems_of_nodes
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._nodes import problems_of_nodes
 
 
 class FilterModule:

@@ -10,9 +10,9 @@ import json
 import re
 from typing import Any, Mapping
 
-from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, File
-from ansible_collections.stalk.celery.plugins.module_utils._services import Service
-from ansible_collections.stalk.celery.plugins.module_utils._units import Request
+from ansible_collections.stalk.celery.plugins.module_utils._plan._files import Attributes, Directory, File
+from ansible_collections.stalk.celery.plugins.module_utils._plan._services import Service
+from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Request
 
 FILES: dict[str, Any] = {
     "type": "list",

@@ -109,8 +109,9 @@ problems:
 from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _accounts, _paths
-from ansible_collections.stalk.celery.plugins.module_utils._nss import Nss
+from ansible_collections.stalk.celery.plugins.module_utils._host import _paths
+from ansible_collections.stalk.celery.plugins.module_utils._host._nss import Nss
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _accounts
 
 
 def look_up(environments: list[dict[str, Any]]) -> dict[str, Any]:

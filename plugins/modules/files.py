@@ -119,8 +119,10 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _machine
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _machine
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _files
 
 _PATIENCE = 60
 

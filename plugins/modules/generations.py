@@ -152,10 +152,11 @@ from dataclasses import replace
 from typing import Any, Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _archive, _disk, _generation
-from ansible_collections.stalk.celery.plugins.module_utils._archive import Present, Return
-from ansible_collections.stalk.celery.plugins.module_utils._generation import Generation
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _disk
+from ansible_collections.stalk.celery.plugins.module_utils._host._archive import Present, Return
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _generation
+from ansible_collections.stalk.celery.plugins.module_utils._plan._generation import Generation
 
 _PATIENCE = 60
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9_]+")

@@ -274,30 +274,32 @@ from dataclasses import replace
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import (
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments
+from ansible_collections.stalk.celery.plugins.module_utils._host import (
     _apart,
-    _arguments,
     _as_user,
     _disk,
     _drop_ins,
     _env_files,
-    _files,
     _interpreter,
-    _log_directories,
-    _log_rotation,
     _neighbours,
     _paths,
-    _services,
     _stage,
+)
+from ansible_collections.stalk.celery.plugins.module_utils._host._apart import Account, Job
+from ansible_collections.stalk.celery.plugins.module_utils._host._nss import gid_of
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan import (
+    _files,
+    _log_directories,
+    _log_rotation,
+    _services,
     _units,
     _verdict,
     _writes,
 )
-from ansible_collections.stalk.celery.plugins.module_utils._apart import Account, Job
-from ansible_collections.stalk.celery.plugins.module_utils._nss import gid_of
-from ansible_collections.stalk.celery.plugins.module_utils._services import Service, Surroundings
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
-from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial, unit_text
+from ansible_collections.stalk.celery.plugins.module_utils._plan._services import Service, Surroundings
+from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, unit_text
 
 _RESULTS = ("changing", "differing", "unsettled", "running", "settled", "astray", "tried")
 _PATIENCE = 300

@@ -74,18 +74,13 @@ import os
 from typing import Any, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import (
-    _arguments,
-    _bounded,
-    _context,
-    _owned,
-    _paths,
-    _strangers,
-)
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import assignments
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments
+from ansible_collections.stalk.celery.plugins.module_utils._formats import _strangers
+from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import assignments
 from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import environment_value
-from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._host import _bounded, _context, _own_services, _paths
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 
 _LINES = 200
 _PATIENCE = 60
@@ -93,7 +88,7 @@ _PATIENCE = 60
 
 def service_of(systemd: Systemd, unit: str) -> Owned:
     """The service beside which the migrations run. Raises ValueError if this host has none of this name."""
-    found = [service for service in _owned.find(systemd) if service.unit.name == unit]
+    found = [service for service in _own_services.find(systemd) if service.unit.name == unit]
     if not found:
         raise ValueError(f"This host has no {unit}; run site.yml.")
     return found[0]

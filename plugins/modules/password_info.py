@@ -50,7 +50,7 @@ machine:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _machine, _passwords
+from ansible_collections.stalk.celery.plugins.module_utils._host import _machine, _passwords
 
 
 def main() -> None:

@@ -103,13 +103,13 @@ import re
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _leftovers
-from ansible_collections.stalk.celery.plugins.module_utils._accounts import User
-from ansible_collections.stalk.celery.plugins.module_utils._files import diff
-from ansible_collections.stalk.celery.plugins.module_utils._leftovers import Leftovers
-from ansible_collections.stalk.celery.plugins.module_utils._nss import Nss
-from ansible_collections.stalk.celery.plugins.module_utils._processes import Process
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._host import _leftovers
+from ansible_collections.stalk.celery.plugins.module_utils._host._leftovers import Leftovers
+from ansible_collections.stalk.celery.plugins.module_utils._host._nss import Nss
+from ansible_collections.stalk.celery.plugins.module_utils._host._processes import Process
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan._accounts import User
+from ansible_collections.stalk.celery.plugins.module_utils._plan._files import diff
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _OURS = ("broker", "service")  # whose files are no environment's

@@ -78,8 +78,9 @@ import re
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _disk, _passwords, _paths, _rabbitmq, _redis
-from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _passwords, _paths, _redis
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _rabbitmq
+from ansible_collections.stalk.celery.plugins.module_utils._plan._files import Attributes
 
 ACL = "/etc/celery-broker/users.acl"
 PLUGINS = "/etc/rabbitmq/enabled_plugins"

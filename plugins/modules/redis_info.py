@@ -73,7 +73,7 @@ problems:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _redis_version
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _redis_version
 
 PATIENCE = 120  # seconds that a package manager may take
 

@@ -80,9 +80,11 @@ import time
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _context, _owned, _units, _verify
-from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _own_services
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _units, _verify
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 
 _SETTLE = 5  # seconds after which a unit that systemd calls active at once has failed if it is going to
 _PING = 3
@@ -95,7 +97,7 @@ class RestartError(Exception):
 
 def running(systemd: Systemd, names: Sequence[str]) -> list[Owned]:
     """Those of C(names) that run, in their order."""
-    owned = {service.unit.name: service for service in _owned.find(systemd)}
+    owned = {service.unit.name: service for service in _own_services.find(systemd)}
     return [owned[name] for name in dict.fromkeys(names) if name in owned and owned[name].unit.is_running]
 
 

@@ -182,17 +182,18 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _archive, _neighbours, _owned, _stale, _strangers
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
-from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._formats import _strangers
+from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _neighbours, _own_services, _stale
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 
 _PATIENCE = 60
 
 
 def facts(systemd: Systemd, warn: Callable[[str], None]) -> dict[str, Any]:
     """What the module returns as facts."""
-    services, stale = _stale.look(_owned.find(systemd), warn)
+    services, stale = _stale.look(_own_services.find(systemd), warn)
     return {
         "now": utc(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000),
         "services": [described(service, stale[service.unit.name]) for service in services],

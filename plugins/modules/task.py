@@ -105,9 +105,10 @@ import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _context, _owned
-from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _own_services
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 
 _PATIENCE = 60
 
@@ -165,7 +166,7 @@ def main() -> None:
     params = module.params
     try:
         systemd = Systemd(module.run_command, _PATIENCE)
-        services = _owned.find(systemd)
+        services = _own_services.find(systemd)
         answer = send(systemd, choose(services, params["environment"], params["unit"]), params)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))

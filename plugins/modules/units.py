@@ -158,9 +158,11 @@ import os
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _arguments, _disk, _files, _paths, _systemctl, _units
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
-from ansible_collections.stalk.celery.plugins.module_utils._units import Plan, Request, Unit
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _paths, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _files, _units
+from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Plan, Request, Unit
 
 
 class UnitsError(Exception):

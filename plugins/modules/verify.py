@@ -160,19 +160,14 @@ import time
 from typing import Any, Callable, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import (
-    _arguments,
-    _context,
-    _neighbours,
-    _owned,
-    _stale,
-    _strangers,
-    _verify,
-)
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
-from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
-from ansible_collections.stalk.celery.plugins.module_utils._verify import Finding, Seen, Wanted
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments
+from ansible_collections.stalk.celery.plugins.module_utils._formats import _strangers
+from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _neighbours, _own_services, _stale
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned, _verify
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._plan._verify import Finding, Seen, Wanted
 
 _PATIENCE = 60
 _IGNORED = ("type", "user", "group", "directory", "virtualenv")
@@ -188,7 +183,7 @@ def verify(
     """What the module returns."""
     units = {service.unit for service in wanted}
     here, stale = _stale.look(
-        [one for one in _owned.find(systemd) if one.unit.name in units or one.environment in environments], warn
+        [one for one in _own_services.find(systemd) if one.unit.name in units or one.environment in environments], warn
     )
     owned = [service for service in here if service.unit.name in units]
     seen = {service.unit.name: look(service, stale[service.unit.name]) for service in owned}

@@ -139,15 +139,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import (
-    _disk,
-    _virtualenv,
-    _virtualenv_program,
-)
-from ansible_collections.stalk.celery.plugins.module_utils._bounded import LATE
-from ansible_collections.stalk.celery.plugins.module_utils._strangers import ShapeError, text
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
-from ansible_collections.stalk.celery.plugins.module_utils._virtualenv import Environment
+from ansible_collections.stalk.celery.plugins.module_utils._formats._strangers import ShapeError, text
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _virtualenv_program
+from ansible_collections.stalk.celery.plugins.module_utils._host._bounded import LATE
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _virtualenv
+from ansible_collections.stalk.celery.plugins.module_utils._plan._virtualenv import Environment
 
 LOOK = 90  # seconds
 INSTALL = 1800

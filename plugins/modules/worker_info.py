@@ -145,9 +145,10 @@ others:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils import _context, _owned
-from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _own_services
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 
 _PATIENCE = 60
 _TOLD = ("queues", "active", "reserved", "scheduled", "total", "concurrency")
@@ -155,7 +156,7 @@ _TOLD = ("queues", "active", "reserved", "scheduled", "total", "concurrency")
 
 def inspect(systemd: Systemd, environments: list[str], stopped: bool, timeout: float) -> dict[str, Any]:
     """What the module returns."""
-    services = _owned.of_environments(_owned.find(systemd), environments)
+    services = _owned.of_environments(_own_services.find(systemd), environments)
     workers = [service for service in services if service.kind == "worker"]
     contexts = [
         context for context in _context.contexts(workers) if stopped or any(worker.pid for worker in context.services)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.stalk.celery.plugins.module_utils._strangers import cleaned
+from ansible_collections.stalk.celery.plugins.module_utils._formats._strangers import cleaned
 
 _DATA = ("result",)  # what a task returned is handed on as it is
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory import Inventory
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan import Plan
-from ansible_collections.stalk.celery.plugins.plugin_utils._services import Service, services_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._check._inventory import problems_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._inventory import Inventory
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import Plan
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import Service, services_of
 
 
 def problems(
@@ -22,7 +23,7 @@ def problems(
     hostvars: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[str]:
     """Return what is wrong with an inventory, seen from a host."""
-    return Inventory(names, variables, groups, host, limit, hostvars or {}).problems()
+    return problems_of(Inventory(names, variables, groups, host, limit, hostvars or {}))
 
 
 def environments(

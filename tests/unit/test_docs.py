@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.stalk.celery.plugins.module_utils import _exit_codes
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _exit_codes
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec
 from ansible_collections.stalk.celery.tests.unit.deciding import problems
 from ansible_collections.stalk.celery.tests.unit.markdown import (
     PAGES,

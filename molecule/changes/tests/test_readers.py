@@ -10,11 +10,11 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _redis
 from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import environment_value, split_word
-from ansible_collections.stalk.celery.plugins.plugin_utils._account_files import accounts_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec
+from ansible_collections.stalk.celery.plugins.module_utils._host import _redis
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._account_files import accounts_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._files import files_of
 from ansible_collections.stalk.celery.tests.unit import readers
 from ansible_collections.stalk.celery.tests.unit.deciding import environments, problems, services
 from ansible_collections.stalk.celery.tests.unit.plugins.filter import test_any_value as any_value

@@ -21,6 +21,10 @@ PROMISED = {
     "ansible.module_utils.parsing.convert_bool",
     "ansible.plugins.action",
 }
+HARMLESS = {
+    *("os.path.basename", "os.path.commonpath", "os.path.dirname", "os.path.isabs", "os.path.join", "os.path.normpath"),
+    *("os.path.relpath", "os.path.split", "os.fsdecode", "os.fsencode", "os.uname"),
+}
 PRIVATE = {"_find_needle", "_loader", "_templar"}
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 
@@ -49,6 +53,45 @@ def test_one_file_alone_depends_on_what_ansible_does_not_promise(path: Path) -> 
 def test_what_runs_on_hosts_imports_nothing_of_the_controller(folder: str) -> None:
     for path in (PLUGINS / folder).rglob("*.py"):
         assert not [name for name in imports(path) if ".plugin_utils" in name], path
+
+
+# A storey, and those that it may import; where a storey is pure, nothing in it touches a host.
+STOREYS = {
+    "module_utils/_formats": {"module_utils/_formats"},
+    "module_utils/_plan": {"module_utils/_formats", "module_utils/_plan"},
+    "module_utils/_host": {"module_utils/_formats", "module_utils/_plan", "module_utils/_host"},
+    "plugin_utils/_inventory": {"plugin_utils/_inventory"},
+    "plugin_utils/_plan": {"plugin_utils/_inventory", "plugin_utils/_plan"},
+    "plugin_utils/_check": {"plugin_utils/_inventory", "plugin_utils/_plan", "plugin_utils/_check"},
+    "plugin_utils/_status": {"plugin_utils/_inventory", "plugin_utils/_status"},
+    "plugin_utils/_operations": {"plugin_utils/_inventory", "plugin_utils/_plan", "plugin_utils/_status"},
+}
+PURE = ("module_utils/_formats", "module_utils/_plan")
+OF_OS = re.compile(r"os\.(?!path$)\w+|os\.path\.\w+")
+OF_HOSTS = {"subprocess", "socket", "shutil", "tempfile", "glob", "pathlib", "fcntl", "signal", "threading"}
+
+
+@pytest.mark.parametrize("storey", STOREYS)
+def test_no_storey_knows_the_one_above(storey: str) -> None:
+    side = storey.partition("/")[0]
+    files = [path for path in (PLUGINS / storey).glob("*.py") if path.name != "__init__.py"]
+    assert files
+    for path in files:
+        own = (name.partition(f"plugins.{side}.")[2] for name in imports(path))
+        used = {f"{side}/{name.split('.')[0]}" for name in own if name} & {*STOREYS}
+        assert used <= STOREYS[storey], path
+
+
+@pytest.mark.parametrize("storey", PURE)
+def test_what_decides_on_hosts_touches_nothing(storey: str) -> None:
+    for path in (PLUGINS / storey).glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not imports(path) & OF_HOSTS, path
+        nodes = list(ast.walk(ast.parse(text)))
+        named = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+        opened = {node.id for node in nodes if isinstance(node, ast.Name) and node.id == "open"}
+        touching = opened | {name for name in named if OF_OS.fullmatch(name)} - HARMLESS
+        assert not touching, path
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.stalk.celery.plugins.module_utils._formats.text import control_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._account_files import accounts_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._migrations import migrations_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._schema import environment_spec
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._account_files import accounts_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._files import files_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._migrations import migrations_of
 from ansible_collections.stalk.celery.tests.unit import readers
 from ansible_collections.stalk.celery.tests.unit.deciding import environments, problems, services
 from ansible_collections.stalk.celery.tests.unit.rendering import TEMPLATES, rendered

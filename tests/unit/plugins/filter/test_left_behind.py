@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.plugin_utils._removal import left_behind
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._removal import left_behind
 
 LIVE = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 W1 = {"environment": "live", "kind": "worker", "name": "w1", "unit": "w1.service", "queues": [], "state": "active"}

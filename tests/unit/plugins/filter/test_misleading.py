@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _machine
-from ansible_collections.stalk.celery.plugins.plugin_utils._machines import misleading
+from ansible_collections.stalk.celery.plugins.module_utils._host import _machine
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._machines import misleading
 
 
 def test_every_host_is_a_machine_of_its_own() -> None:

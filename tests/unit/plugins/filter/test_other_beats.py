@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._beats import other_beats
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._beats import other_beats
 from ansible_collections.stalk.celery.tests.unit.deciding import environments, services
 
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}

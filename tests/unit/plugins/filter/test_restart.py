@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.filter.old_code import old_code
-from ansible_collections.stalk.celery.plugins.plugin_utils._migrations import migrations_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._migrations import migrations_of
 from ansible_collections.stalk.celery.tests.unit.deciding import environments, services
 
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}

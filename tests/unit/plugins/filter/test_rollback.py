@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._rollback import rollback_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._rollback import rollback_of
 
 FIRST, SECOND, THIRD = (f"2026112{day}T093000Z" for day in range(3))
 

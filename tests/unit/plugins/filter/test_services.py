@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.plugin_utils import _files
-from ansible_collections.stalk.celery.plugins.plugin_utils._account_files import accounts_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._services import summaries_of, trials_of, units_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._virtualenvs import virtualenvs_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan import _files
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._account_files import accounts_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._files import files_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import summaries_of, trials_of, units_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._virtualenvs import virtualenvs_of
 from ansible_collections.stalk.celery.tests.unit.deciding import environments, services
 from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.stalk.celery.plugins.plugin_utils._files import files_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._logs import overlap
-from ansible_collections.stalk.celery.plugins.plugin_utils._services import trials_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._files import files_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._logs import overlap
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import trials_of
 from ansible_collections.stalk.celery.tests.unit.deciding import environments, problems, services
 from ansible_collections.stalk.celery.tests.unit.rendering import rendered
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._accounts import (
+from ansible_collections.stalk.celery.plugins.module_utils._plan._accounts import (
     Group,
     Spot,
     User,

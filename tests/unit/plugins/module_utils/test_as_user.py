@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _as_user
+from ansible_collections.stalk.celery.plugins.module_utils._host import _as_user
 
 from .test_paths import tmp_path as tmp_path
 

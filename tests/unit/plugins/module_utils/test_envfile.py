@@ -7,7 +7,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import changed_names, entries, without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import (
+    changed_names,
+    entries,
+    without_secrets,
+)
 from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import environment_value
 from hypothesis import given
 from hypothesis import strategies as st

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._disk import unknown_accounts
-from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, Directory, marker
+from ansible_collections.stalk.celery.plugins.module_utils._host._disk import unknown_accounts
+from ansible_collections.stalk.celery.plugins.module_utils._plan._files import Attributes, Directory, marker
 
 
 @pytest.mark.parametrize(

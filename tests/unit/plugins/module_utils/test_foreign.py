@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _celery_processes, _foreign
-from ansible_collections.stalk.celery.plugins.module_utils._celery_processes import Process
-from ansible_collections.stalk.celery.plugins.module_utils._foreign import Application
+from ansible_collections.stalk.celery.plugins.module_utils._host import _celery_processes
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _foreign
+from ansible_collections.stalk.celery.plugins.module_utils._plan._foreign import Application
+from ansible_collections.stalk.celery.plugins.module_utils._plan._process import Process
 
 LIVE, STRANGER = 4001, 4002
 PYTHON = ("/srv/venv/bin/python", "/srv/venv/bin/celery")

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._log_pipe import LogPipe
-from ansible_collections.stalk.celery.plugins.module_utils._writes import claims
+from ansible_collections.stalk.celery.plugins.module_utils._host._log_pipe import LogPipe
+from ansible_collections.stalk.celery.plugins.module_utils._plan._writes import claims
 
 
 def test_what_is_written_is_kept(tmp_path: Path) -> None:

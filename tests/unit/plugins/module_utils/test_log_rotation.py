@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, File
-from ansible_collections.stalk.celery.plugins.module_utils._log_rotation import patterns, problems
+from ansible_collections.stalk.celery.plugins.module_utils._plan._files import Attributes, File
+from ansible_collections.stalk.celery.plugins.module_utils._plan._log_rotation import patterns, problems
 
 THEIRS = """\
 # /var/log/comment.log {

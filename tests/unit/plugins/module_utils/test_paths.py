@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _paths
+from ansible_collections.stalk.celery.plugins.module_utils._host import _paths
 
 UAT = 23456  # nobody's id: a stranger needs no entry in the password file
 OTHER = 23457

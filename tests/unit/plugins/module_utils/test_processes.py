@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _processes
+from ansible_collections.stalk.celery.plugins.module_utils._host import _processes
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 

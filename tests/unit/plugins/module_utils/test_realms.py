@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _rabbitmq, _redis
+from ansible_collections.stalk.celery.plugins.module_utils._host import _redis
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _rabbitmq
 
 PASSWORDS = {"live": "secret of live", "uat": "secret of uat"}
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _redis_version
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _redis_version
 
 POLICY = """redis-server:
   Installed: (none)

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _answers, _bounded, _strangers
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import without_secrets
-from ansible_collections.stalk.celery.plugins.module_utils._strangers import ShapeError
+from ansible_collections.stalk.celery.plugins.module_utils._formats import _strangers
+from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils._formats._strangers import ShapeError
+from ansible_collections.stalk.celery.plugins.module_utils._host import _bounded
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _answers
 
 EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
 REQUEST = {"do": "verify", "nodes": {"w1@app1": []}}

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._drop_ins import settings
-from ansible_collections.stalk.celery.plugins.module_utils._files import Attributes, File
-from ansible_collections.stalk.celery.plugins.module_utils._services import Service
-from ansible_collections.stalk.celery.plugins.module_utils._trial import Trial, complaints
+from ansible_collections.stalk.celery.plugins.module_utils._formats._unit_file import settings
+from ansible_collections.stalk.celery.plugins.module_utils._plan._files import Attributes, File
+from ansible_collections.stalk.celery.plugins.module_utils._plan._services import Service
+from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, complaints
 
 UNIT = """\
 # Managed by stalk.celery: live/worker/w1.

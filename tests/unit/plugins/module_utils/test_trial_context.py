@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _context, _exit_codes, _interpreter, _time_span
-from ansible_collections.stalk.celery.plugins.module_utils._drop_ins import expanded, find, names
-from ansible_collections.stalk.celery.plugins.module_utils._envfile import assignments
-from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._sandbox import hides
-from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
+from ansible_collections.stalk.celery.plugins.module_utils._formats import _time_span
+from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import assignments
+from ansible_collections.stalk.celery.plugins.module_utils._formats._unit_file import expanded
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _interpreter
+from ansible_collections.stalk.celery.plugins.module_utils._host._drop_ins import find, names
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _exit_codes
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._plan._sandbox import hides
+from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Unit
 
 W1 = "celery-live-w1.service"
 

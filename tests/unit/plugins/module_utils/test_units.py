@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.stalk.celery.plugins.module_utils._units import Plan, Request, Unit, plan
+from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Plan, Request, Unit, plan
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.stalk.celery.plugins.module_utils import _celery_processes, _disk, _stage, _systemctl
-from ansible_collections.stalk.celery.plugins.module_utils._celery_processes import Process
+from ansible_collections.stalk.celery.plugins.module_utils._host import _celery_processes, _disk, _stage, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._plan._process import Process
 
 Run = Callable[..., dict[str, Any]]
 

@@ -13,14 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import (
-    _apart,
-    _archive,
-    _log_rotation,
-    _paths,
-    _stale,
-    _systemctl,
-)
+from ansible_collections.stalk.celery.plugins.module_utils._host import _apart, _archive, _paths, _stale, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _log_rotation
 
 from .conftest import Manager, Run
 

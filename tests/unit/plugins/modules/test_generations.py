@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _archive, _disk
+from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _disk
 
 from .conftest import Manager, Run
 

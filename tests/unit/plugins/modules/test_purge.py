@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _archive, _leftovers, _processes
-from ansible_collections.stalk.celery.plugins.module_utils._accounts import User
-from ansible_collections.stalk.celery.plugins.module_utils._nss import Nss
-from ansible_collections.stalk.celery.plugins.module_utils._processes import Process
+from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _leftovers, _processes
+from ansible_collections.stalk.celery.plugins.module_utils._host._nss import Nss
+from ansible_collections.stalk.celery.plugins.module_utils._host._processes import Process
+from ansible_collections.stalk.celery.plugins.module_utils._plan._accounts import User
 
 from .conftest import Manager, Run
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _disk, _passwords, _redis
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _passwords, _redis
 from ansible_collections.stalk.celery.plugins.modules import realms
 
 from .conftest import Run

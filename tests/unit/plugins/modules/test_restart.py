@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _context
-from ansible_collections.stalk.celery.plugins.module_utils._context import Context
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context
+from ansible_collections.stalk.celery.plugins.module_utils._host._context import Context
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.modules import restart
 
 from .asking import Project

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _disk
-from ansible_collections.stalk.celery.plugins.module_utils._owned import node_name
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import node_name
 from celery.utils.nodenames import default_nodename, host_format
 
 from .conftest import Manager, Run

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _ask, _context, _stale
+from ansible_collections.stalk.celery.plugins.module_utils._host import _ask, _context, _stale
 
 from .asking import Project
 from .conftest import Manager, Run

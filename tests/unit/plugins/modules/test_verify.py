@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _disk, _verify
-from ansible_collections.stalk.celery.plugins.module_utils._owned import Owned
-from ansible_collections.stalk.celery.plugins.module_utils._units import Unit
-from ansible_collections.stalk.celery.plugins.module_utils._verify import Seen, Wanted
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _verify
+from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
+from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Unit
+from ansible_collections.stalk.celery.plugins.module_utils._plan._verify import Seen, Wanted
 
 from .asking import Project
 from .conftest import Manager, Run

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils import _bounded
-from ansible_collections.stalk.celery.plugins.module_utils._bounded import Said
-from ansible_collections.stalk.celery.plugins.module_utils._systemctl import Systemd
+from ansible_collections.stalk.celery.plugins.module_utils._host import _bounded
+from ansible_collections.stalk.celery.plugins.module_utils._host._bounded import Said
+from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.modules import virtualenvs
 
 from .conftest import Run

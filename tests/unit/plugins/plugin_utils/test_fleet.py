@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.plugin_utils._attention import items_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._fleet import Queue, Row, rows_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._reports import report_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status import status_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._attention import items_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._fleet import Queue, Row, rows_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._reports import report_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status import status_of
 from ansible_collections.stalk.celery.tests.unit.plugins.plugin_utils.fleet import (
     NOW,
     OLD,

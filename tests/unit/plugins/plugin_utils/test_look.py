@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory import Inventory
-from ansible_collections.stalk.celery.plugins.plugin_utils._look import Found, steps_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._inventory import Inventory
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._look import Found, steps_of
 
 MINIMAL = {"app": "edc:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 ACCOUNT = {"group": "live", "home": "/home/live", **dict.fromkeys(("makes_user", "makes_group", "makes_home"), False)}

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._removal import left_behind
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._rollback import rollback_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
-from ansible_collections.stalk.celery.plugins.plugin_utils._removal import left_behind
-from ansible_collections.stalk.celery.plugins.plugin_utils._reports import report_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._rollback import rollback_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status import status_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status_page import page_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status_table import lines_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._reports import report_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status import status_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status_page import page_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status_table import lines_of
 from ansible_collections.stalk.celery.tests.unit.plugins.plugin_utils.fleet import (
     NOW,
     down,

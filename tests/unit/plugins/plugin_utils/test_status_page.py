@@ -11,8 +11,8 @@ from itertools import product
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.plugin_utils._status import Status, status_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status_page import (
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status import Status, status_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status_page import (
     figures_of,
     memory_chart,
     page_of,

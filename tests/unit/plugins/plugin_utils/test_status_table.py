@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.stalk.celery.plugins.plugin_utils._status import status_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._status_table import lines_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status import status_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._status_table import lines_of
 from ansible_collections.stalk.celery.tests.unit.plugins.plugin_utils.fleet import NOW, fleet, report, service
 
 WHOLE = """\

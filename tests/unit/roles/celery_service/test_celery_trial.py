@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._trial import GUARD
-from ansible_collections.stalk.celery.plugins.module_utils._verdict import TRIED
+from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import GUARD
+from ansible_collections.stalk.celery.plugins.module_utils._plan._verdict import TRIED
 from ansible_collections.stalk.celery.tests.unit.roles.celery_service.trial import DIRECTORY, Trial, attempt
 
 APP = "from celery import Celery\napp = Celery('proj', broker='memory://')\n"

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.stalk.celery.plugins.module_utils._trial import GUARD
+from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import GUARD
 
 DIRECTORY = Path(__file__).parents[4] / "roles/celery_service/files/trial"
 CONTEXT = multiprocessing.get_context("forkserver")
