@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._decided import decided
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._look import (
     Found,

@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._inventory import Inventory
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._decided import decided
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._look import asked_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import SEARCH, Plan

@@ -298,13 +298,13 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan import (
     _verdict,
     _writes,
 )
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._services import Service, Surroundings
 from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, unit_text
 
 _RESULTS = ("changing", "differing", "unsettled", "running", "settled", "astray", "tried")
 _PATIENCE = 300
 _MARGIN = 60
-_KINDS = ("worker", "beat", "flower")
 
 
 def check(module: AnsibleModule) -> dict[str, Any]:
@@ -374,13 +374,13 @@ def strays(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _fi
 
 
 def changed_environments(
-    plan: _files.Plan, gone: Mapping[str, _files.Found], kinds: Collection[str] = _KINDS
+    plan: _files.Plan, gone: Mapping[str, _files.Found], kinds: Collection[str] = tuple(KINDS)
 ) -> list[str]:
     """The environments of the files of C(kinds) that C(plan) changes, and of those that have to be C(gone)."""
     changed = [item.content for item in (*plan.write, *plan.adjust)]
     markers = [_files.marker(content) or "" for content in (*changed, *(file.content for file in gone.values()))]
     owners = [marker.split("/") for marker in markers]
-    return sorted({owner[0] for owner in owners if owner[1] in kinds or owner[1] not in _KINDS})
+    return sorted({owner[0] for owner in owners if owner[1] in kinds or owner[1] not in KINDS})
 
 
 def unsettled(systemd: Systemd, requests: Sequence[_units.Request]) -> list[str]:
@@ -515,7 +515,7 @@ def main() -> None:
             "owners": {"type": "list", "elements": "str", "default": []},
             "search": {"type": "list", "elements": "str", "default": []},
             "everything": {"type": "bool", "default": False},
-            "kinds": {"type": "list", "elements": "str", "default": list(_KINDS)},
+            "kinds": {"type": "list", "elements": "str", "default": list(KINDS)},
             "units": _arguments.UNITS,
             "services": {
                 "type": "list",

@@ -166,6 +166,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile imp
 from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _neighbours, _own_services, _stale
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned, _verify
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._plan._verify import Finding, Seen, Wanted
 
@@ -280,7 +281,7 @@ def main() -> None:
                 "options": {
                     "unit": text,
                     "environment": text,
-                    "kind": {**text, "choices": list(_owned.KINDS)},
+                    "kind": {**text, "choices": list(KINDS)},
                     "name": text,
                     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
                     "node": {"type": "str", "default": ""},

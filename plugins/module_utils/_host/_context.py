@@ -16,6 +16,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile imp
 from ansible_collections.stalk.celery.plugins.module_utils._host import _ask, _bounded, _interpreter
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _answers
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 
 Request = Dict[str, Any]
@@ -26,7 +27,7 @@ _LOADER = (
     "os.environ.update({**document['environ'], **os.environ}); "
     "exec(compile(document['program'], 'stalk.celery', 'exec'), names); names['main'](document['request'])"
 )
-_OWN_VARIABLES = ("CELERYD_", "CELERYBEAT_", "FLOWER_")
+_OWN_VARIABLES = tuple(f"{kind.prefix}_" for kind in KINDS.values())
 _OF_THE_INTERPRETER = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH")
 _START = 20  # seconds that systemd, the interpreter and the end of the program may take beside the request itself
 

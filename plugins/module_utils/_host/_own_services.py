@@ -12,6 +12,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile imp
 from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _systemctl
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Unit, failing_name
 
@@ -38,7 +39,7 @@ def units_by_name() -> dict[str, list[str]]:
     names = {}
     prefixes = _disk.markers(_systemctl.UNIT_DIRECTORIES[0])
     for path, parts in ((path, marker.split("/")) for path, marker in prefixes.items() if path.endswith(".service")):
-        if len(parts) >= len(("environment", "kind", "name")) and parts[1] in _owned.KINDS:
+        if len(parts) >= len(("environment", "kind", "name")) and parts[1] in KINDS:
             names[os.path.basename(path)] = parts[:3]
     return names
 
@@ -54,7 +55,7 @@ def find(systemd: Systemd) -> list[Owned]:
         Owned(environment, kind, name, units[unit], variables(units[unit]), keeps_crashing=unit in crashing)
         for unit, (environment, kind, name) in names.items()
     ]
-    return sorted(owned, key=lambda service: (service.environment, _owned.KINDS.index(service.kind), service.name))
+    return sorted(owned, key=lambda service: (service.environment, [*KINDS].index(service.kind), service.name))
 
 
 def variables(unit: Unit) -> dict[str, str]:

@@ -12,14 +12,12 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Mapping, Sequence
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Unit
-
-KINDS = ("worker", "beat", "flower")
 
 # As systemctl prints EnvironmentFiles=; whether systemd ignores that a file is missing does not matter here.
 _ENVIRONMENT_FILE = re.compile(r"(?m)^(?P<path>.*) \(ignore_errors=(?:yes|no)\)$")
 _PLACEHOLDER = re.compile(r"%([%hnd])")
-_PREFIXES = {"worker": "CELERYD", "beat": "CELERYBEAT", "flower": "FLOWER"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class Owned:
 
     @property
     def _options(self) -> str:
-        return self.variables.get(f"{_PREFIXES[self.kind]}_OPTS", "")
+        return self.variables.get(f"{KINDS[self.kind].prefix}_OPTS", "")
 
 
 def keeps_crashing(service: Unit, failing: Unit) -> bool:

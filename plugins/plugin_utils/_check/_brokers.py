@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._brokers import Broker, brokers_of
 from jinja2 import UndefinedError
 
@@ -53,7 +54,7 @@ def _brokers(environment: Any, host: str) -> frozenset[Broker]:
     """Return the brokers of an environment and its services. That of another host may be of any type."""
     environment = environment if isinstance(environment, Mapping) else {}
     workers = environment.get("workers")
-    single = [environment.get(kind) for kind in ("beat", "flower")]
+    single = [environment.get(kind.key) for kind in KINDS.values() if kind.is_one]
     dicts = [environment, *single, *(workers if isinstance(workers, Sequence) else [])]
     variables = [own.get("environment") for own in dicts if isinstance(own, Mapping)]
     urls = [str(own[_URL]) for own in variables if isinstance(own, Mapping) and own.get(_URL)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._check._accounts import problems_of_names
 from ansible_collections.stalk.celery.plugins.plugin_utils._check._brokers import shared_brokers
 from ansible_collections.stalk.celery.plugins.plugin_utils._check._collisions import collisions, path_of
@@ -18,7 +19,7 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._check._realms import
 from ansible_collections.stalk.celery.plugins.plugin_utils._check._service import problems_of_service
 from ansible_collections.stalk.celery.plugins.plugin_utils._check._units import problem_of_unit
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._environments import complete_environment
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS, environment_spec, validate
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import services_of
 
 _AT_LEAST = "with at least: app, directory, virtualenv."
@@ -98,8 +99,8 @@ def _problems_of_sound(path: str, environment: Mapping[str, Any], members: Seque
     yield from _log_files(path, environment)
     yield from problems_of_urls(path, environment)
     yield from _problems_of_workers(path, environment, members)
-    for service in services_of(environment, [kind for kind in KINDS if kind != "worker"]):
-        key = KINDS[service["kind"]]
+    for service in services_of(environment, [kind.name for kind in KINDS.values() if kind.is_one]):
+        key = KINDS[service["kind"]].key
         yield from problems_of_service(f"{path}.{key}", environment[key], service, members)
 
 

@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
+
 _VERBS = ("adopt", "remove", "restart", "rollback", "status", "verify")
-_RESERVED = ("environment", "environments", "worker", "beat", "flower", "broker", "service", *_VERBS)
+_RESERVED = ("environment", "environments", "broker", "service", *KINDS, *_VERBS)
 _ENVIRONMENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")  # a group, a part of a variable, and by default a user
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._realms import SOCKET, Realm, realms_of_inventory
 
 _URL = "CELERY_BROKER_URL"
@@ -37,7 +38,7 @@ def problems_of_urls(path: str, environment: Mapping[str, Any]) -> Iterator[str]
 
     :param path: its name for messages, as ``celery_live``.
     """
-    single = [environment.get(kind) for kind in ("beat", "flower")]
+    single = [environment.get(kind.key) for kind in KINDS.values() if kind.is_one]
     dicts = [environment, *filter(None, single), *environment["workers"]]
     if environment.get("broker") and any(_URL in (own.get("environment") or {}) for own in dicts):
         yield (

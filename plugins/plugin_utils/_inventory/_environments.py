@@ -12,8 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import parts_of_limit
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS, environment_spec, validate
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec, validate
 
 _SUBSCRIPT = re.compile(r"(?<=.)\[(-?\d+|\d+[:-]\d*)\]$")
 
@@ -54,7 +55,8 @@ def complete_environment(
         are those of a user that does not exist yet.
     """
     spec = environment_spec()
-    own = {key: spec[key] for key in spec.keys() - spec["workers"]["options"].keys() - {*KINDS.values()}}
+    of_services = {*spec["workers"]["options"], *(kind.key for kind in KINDS.values())}
+    own = {key: spec[key] for key in spec.keys() - of_services}
     given = {key: item for key, item in value.items() if item is not None}
     defaults, _problems = validate({key: given[key] for key in own.keys() & given.keys()}, own, "")
     user = defaults.get("user", name)

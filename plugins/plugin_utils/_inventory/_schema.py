@@ -16,8 +16,6 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._inventory import _ty
 
 Spec = Mapping[str, Mapping[str, Any]]
 
-KINDS = {"worker": "workers", "beat": "beat", "flower": "flower"}  # kind of service -> its key in an environment
-
 _ARGUMENT_SPECS = Path(__file__).parents[3] / "roles" / "celery_service" / "meta" / "argument_specs.yml"
 
 

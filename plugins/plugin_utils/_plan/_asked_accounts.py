@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from jinja2 import UndefinedError
 
 _TEXTS = ("group", "home")
@@ -51,7 +51,7 @@ def further_groups(environment: Mapping[str, Any]) -> list[str]:
 
 
 def _sandboxes(environment: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for own in (environment, *(one for key in KINDS.values() for one in _dicts(environment.get(key)))):
+    for own in (environment, *(one for kind in KINDS.values() for one in _dicts(environment.get(kind.key)))):
         sandbox = own.get("sandbox")
         if isinstance(sandbox, Mapping):
             yield sandbox

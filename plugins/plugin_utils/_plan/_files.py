@@ -10,8 +10,8 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._directives import line_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import LIBRARY, Service, marker
 
 Entry = dict[str, Any]

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._environments import (
     complete_environment,
     environments_of_run,
 )
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._inventory import Inventory
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._account_files import accounts_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._beats import other_beats
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._files import files_of

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS, environment_spec, validate
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._logs import directory_of, file_of_beat, patterns_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._variables import variables_of
 
@@ -40,13 +41,13 @@ def services_of(
 
 def _written(kind: str, environment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return what the environment says of its services of a kind; of some there can be one only, named after it."""
-    own = environment.get(KINDS[kind], [])
+    own = environment.get(KINDS[kind].key, [])
     found = [{**own, "name": kind}] if isinstance(own, Mapping) else own
     return [{key: value for key, value in one.items() if value is not None} for one in found]
 
 
 def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) -> Service:
-    spec = environment_spec()[KINDS[kind]]["options"]
+    spec = environment_spec()[KINDS[kind].key]["options"]
     shared = {key: environment[key] for key in spec if key in environment and key != "name"}
     merged: dict[str, Any] = {key: {**shared[key], **own[key]} for key in _MERGED if key in shared and key in own}
     added = {key: [*shared[key], *own[key]] for key in _ADDED if shared.get(key) and own.get(key)}

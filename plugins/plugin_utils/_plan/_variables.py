@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.module_utils._formats.systemd import split_word
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 
 WORKER_FLAGS = (
     "pool",
@@ -23,7 +24,6 @@ WORKER_FLAGS = (
 BEAT_FLAGS = ("scheduler", "max_interval")
 FLOWER_FLAGS = ("address", "port", "url_prefix")
 FLOWER_VARIABLES = ("basic_auth", "auth", "auth_provider", "oauth2_key", "oauth2_secret", "oauth2_redirect_uri")
-_PREFIXES = {"worker": "CELERYD", "beat": "CELERYBEAT", "flower": "FLOWER"}
 _COMMON = ("BIN", "COMMAND", "APP")
 _WORKER = ("NODES", "OPTS", "LOG_LEVEL", "LOG_FILE", "PID_FILE")
 _BEAT = ("OPTS", "LOG_LEVEL", "LOG_FILE")
@@ -62,7 +62,7 @@ def variables_of(kind: str, service: Mapping[str, Any], library: str, state: str
     else:
         options = _options(service, FLOWER_FLAGS, db=f"{state}/flower", persistent="true")
         named = {"OPTS": options, **_log(service), **_access(service)}
-    standard.update({f"{_PREFIXES[kind]}_{name}": value for name, value in named.items()})
+    standard.update({f"{KINDS[kind].prefix}_{name}": value for name, value in named.items()})
     if service["type"] == "notify":
         standard["PYTHONPATH"] = ":".join(filter(None, (library, own.pop("PYTHONPATH", ""))))
     return {**standard, **own}

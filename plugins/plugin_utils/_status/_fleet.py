@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._verify import is_busy
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._environments import environments_of_run
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
 
 Report = Mapping[str, Any]
 

@@ -27,7 +27,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._formats._strangers i
     text,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._plan._answers import QUEUES, TASK
-from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import KINDS
+from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 
 REPORTS: dict[str, Any] = {
     "type": "list",
