@@ -45,6 +45,14 @@ test: tools ## everything: check, all Molecule scenarios; with ansible-core 2.19
 molecule: tools ## one Molecule scenario: make molecule SCENARIO=limit
 	@$(HOSTS) run $(SCENARIO) -- molecule test --no-command-borders -s $(SCENARIO)
 
+.venv/docs: requirements/docs.txt .venv/done-$(CORE)
+	@.venv/bin/uv pip install --quiet --python $(PYTHON) --requirements requirements/docs.txt
+	@touch $@
+
+.PHONY: docs
+docs: tools .venv/docs ## the manual and the reference as web pages, in .cache/manual/html
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m tests.manual
+
 .PHONY: schema
 schema: tools ## write docs/environment.schema.json, which editors read, from the argument specs
 	@PYTHONPATH=.cache/collections $(PYTHON) -m tests.schema

@@ -19,7 +19,7 @@ extends_documentation_fragment:
   - stalk.celery.inventory.groups
 options:
   _input:
-    description: The services of the host, as P(stalk.celery.services#filter) returns them.
+    description: The services of the host, as M(stalk.celery.plan) returns them.
     type: list
     elements: dict
     required: true

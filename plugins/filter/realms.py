@@ -11,7 +11,7 @@ version_added: 1.0.0
 author: The stalk.celery authors
 description:
   - Returns the environments whose O(ignore:broker.host) is the host, each with its broker's keys, user and group.
-  - As with P(stalk.celery.environments#filter), a C(--limit) that names environments leaves the others out.
+  - As everywhere, a C(--limit) that names environments leaves the others out.
 extends_documentation_fragment:
   - stalk.celery.inventory.groups
   - stalk.celery.inventory.hostvars

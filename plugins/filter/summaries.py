@@ -15,7 +15,7 @@ description:
   - No value of C(environment) is among it, so that it may be shown and logged.
 options:
   _input:
-    description: The services, as P(stalk.celery.services#filter) returns them.
+    description: The services, as M(stalk.celery.plan) returns them.
     type: list
     elements: dict
     required: true
