@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.fleet import denied, environ, on_host, owners, service
+from tests.fleet import denied, environ, files, on_host, owners, service
 from tests.inventory import Inventory
 from tests.pages import page
-from tests.runs import changes, converged
+from tests.runs import changes, converged, refused
 from tests.work import eventually
 
 ENVIRONMENTS = {"live": "redis", "uat": "redis", "sales": "rabbitmq", "stock": "rabbitmq", "desk": "redis_socket"}
@@ -31,10 +32,31 @@ HARMLESS = {
 }
 OLDER = "/run/older/redis.sock"
 SOCKET = "/run/redis-celery-desk/redis.sock"
+OLD = "#!/bin/sh\necho 'Redis server v=6.0.16 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64'\n"
+HIDE = "mount --bind /root/redis-server /usr/bin/redis-server"
 UNITS = ("redis-celery.service", "rabbitmq-server.service")
 OPEN = f"import socket; socket.socket(socket.AF_UNIX).connect('{SOCKET}')"
 WHOAMI = "import json, shop; print(json.dumps(shop.whoami.delay().get(timeout=30)))"
 SEND = "import shop; shop.whoami.apply_async(queue='kept', ignore_result=True); print(0)"
+WORK = """
+import json
+import shop
+from celery import chord
+
+control = shop.app.control
+ranked = [shop.begin.apply_async((0.5,), queue="ranked", priority=priority) for priority in (9, 6, 3, 0)]
+control.add_consumer("ranked", reply=True)
+last, late, early, first = [result.get(timeout=30) for result in ranked]
+control.cancel_consumer("ranked", reply=True)
+steps = chord(shop.add.s(number, number) for number in range(4))(shop.total.s())
+print(json.dumps({
+    "the urgent ones began first": max(first, early) < min(late, last),
+    "chord": steps.get(timeout=30),
+    "chain": (shop.add.s(1, 2) | shop.add.s(3)).delay().get(timeout=30),
+    "stats": list(control.inspect().stats()),
+}))
+"""
+TICKS = "import os, shop; print(int(shop.app.backend.client.get(os.environ['SHOP'] + ':ticks') or 0))"
 COUNT = """
 import shop
 
@@ -54,6 +76,19 @@ def run(environment: str, script: str, *arguments: str) -> Any:
     return json.loads(on_host("app1", *command, user=worker.user, stdin=script))
 
 
+@contextmanager
+def beside(name: str, *words: str) -> Iterator[None]:
+    """Run a command of Celery as live's services run."""
+    options = ["--collect", f"--unit={name}", "--uid=live", "--gid=live", "--working-directory=/srv/shop"]
+    variables = "--property=EnvironmentFile=/etc/conf.d/celery-live-w1.conf"
+    celery = ["/srv/shop/.venv/bin/celery", "--app=shop", *words]
+    on_host("app1", "systemd-run", *options, variables, "--setenv=FLOWER_UNAUTHENTICATED_API=1", *celery)
+    try:
+        yield
+    finally:
+        on_host("app1", "systemctl", "stop", name)
+
+
 def password(environment: str) -> str:
     """Return what the broker's host keeps."""
     return on_host("broker1", "cat", f"/etc/celery-broker/passwords/{environment}").strip()
@@ -64,6 +99,28 @@ def test_tasks_run(environment: str) -> None:
     """A task goes through the realm and comes back, run by the environment's worker as its user."""
     report = run(environment, WHOAMI)
     assert report == {"environment": environment, "user": environment, "node": "w1@app1", "queue": "celery"}
+
+
+def test_whatever_celery_keeps_on_redis_works_in_the_realm() -> None:
+    """Queues by priority, results that belong together, RedBeat's schedule and lock, and the events for Flower."""
+    url = "http://127.0.0.1:5599/api"
+    before = run("live", TICKS)
+    beat = ("beat", "--scheduler=redbeat.RedBeatScheduler", "--max-interval=1")
+    with beside("ticking", *beat), beside("watching", "flower", "--port=5599"):
+        found = run("live", WORK)
+        assert found == {"the urgent ones began first": True, "chord": 12, "chain": 6, "stats": ["w1@app1"]}
+        eventually("ticks", lambda: run("live", TICKS) >= before + 2, 30)
+        eventually("Flower", lambda: "w1@app1" in asked(f"{url}/workers?refresh=1"), 30)
+        eventually("a task", lambda: bool(run("live", WHOAMI)) and "shop.whoami" in asked(f"{url}/tasks"), 20)
+        assert '"name": "celery"' in asked(f"{url}/queues/length")
+
+
+def asked(url: str) -> str:
+    """Return what a page of app1 has, nothing if it is not there yet."""
+    try:
+        return page("app1", url)[1]
+    except AssertionError:
+        return ""
 
 
 @pytest.mark.parametrize(
@@ -199,6 +256,20 @@ def test_the_services_are_seen_and_proven_while_the_brokers_host_cannot_be_asked
     table = converged("-l", "live", playbook="stalk.celery.status", inventory=lost)
     assert "1 environment on 1 host, 1 service: 1 running" in table
     assert "live: app1: not compared with the inventory" in table
+
+
+def test_a_redis_that_cannot_keep_environments_apart_stops_the_run_before_the_first_change(tmp_path: Path) -> None:
+    """As that of Debian 11 on the new host of a broker."""
+    changed = Inventory(tmp_path / "inventory")
+    changed.write("live", {**changed.environment("live"), "broker": {"host": "app1", "kind": "redis"}})
+    on_host("app1", "sh", "-c", f"cat > /root/redis-server; chmod 755 /root/redis-server; {HIDE}", stdin=OLD)
+    before = files("app1"), files("broker1")
+    try:
+        said = refused(inventory=changed)
+    finally:
+        on_host("app1", "umount", "/usr/bin/redis-server")
+    assert "celery_live.broker: app1 has Redis 6.0.16, which cannot keep environments apart; 6.2.7 or later can" in said
+    assert (files("app1"), files("broker1")) == before
 
 
 def test_an_environment_is_added_without_a_restart_of_the_broker(tmp_path: Path) -> None:

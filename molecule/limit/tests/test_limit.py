@@ -87,6 +87,22 @@ def test_beat_does_not_start_where_another_host_leads_to_this_machine(inventory:
     assert "celery-uat-beat.service" not in running("app2", "uat")
 
 
+def test_nobody_takes_the_passwords_of_another_machine_for_those_of_the_brokers_host(inventory: Inventory) -> None:
+    """As with ansible-pull on each host: what is asked of the broker's host, this one answers."""
+    as_it_is = inventory.environment("uat")
+    variables = {name: value for name, value in as_it_is["environment"].items() if not name.startswith("CELERY_")}
+    inventory.write("uat", {**as_it_is, "environment": variables, "broker": {"host": "broker1", "kind": "redis"}})
+    inventory.mislead("broker1", "app2")
+    before = files("app2")
+    try:
+        said = refused("-l", "app2", inventory=inventory)
+    finally:
+        inventory.write("uat", as_it_is)
+        inventory.find("broker1")
+    assert "broker1 leads to this machine (ansible_connection: local?), so it cannot be asked for the broker's" in said
+    assert files("app2") == before
+
+
 def test_a_limit_to_one_environment_leaves_the_other_untouched(inventory: Inventory) -> None:
     """Both environments have changes waiting on a shared host; only the one that --limit names gets them."""
     set_mark(inventory, "live", "first")

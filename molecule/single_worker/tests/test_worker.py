@@ -4,14 +4,21 @@
 """The worker of the document: its names, its queues, its user."""
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 
 from tests import defects
 from tests.fleet import Service, all_again, environ, on_host, owners, queues, service, whoami
+from tests.inventory import Inventory
+from tests.runs import refused
+from tests.work import eventually
 
 HOST = "my-host"
 NODE = "my-worker@my-host"
 QUEUES = ["my-queue", "my-queue-2"]
+SLOW = "import time\ntime.sleep(5)\nraise RuntimeError('the model is broken')\n"
 
 
 def worker() -> Service:
@@ -53,3 +60,18 @@ def test_directories_and_files_are_closed() -> None:
     defects.assert_nothing_needed_in_run([worker()])
     defects.assert_closed(HOST, "/var/log/celery", owner="celery", other="nobody")
     assert on_host(HOST, "stat", "--format=%U:%G %a", "/etc/conf.d/celery").strip() == "root:celery 640"
+
+
+def test_an_application_that_takes_long_to_import_is_tried_for_as_long_as_it_may_take_to_start(tmp_path: Path) -> None:
+    """As one that loads a model. This one fails in the end, so that nothing is changed."""
+    before = worker()
+    inventory = Inventory(tmp_path / "inventory")
+    inventory.write("main", {**inventory.environment("main"), "app": "slow:app", "start_timeout": 600})
+    on_host(HOST, "tee", "/opt/celery/slow.py", stdin=SLOW)
+    show = ("systemctl", "show", "--property=TimeoutStartUSec", "--value", "stalk-try-celery.service")
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(refused, inventory=inventory)
+        eventually("a trial of ten minutes", lambda: on_host(HOST, *show).strip() == "10min", 60)
+        assert "the model is broken" in run.result()
+    on_host(HOST, "rm", "/opt/celery/slow.py")
+    assert worker() == before
