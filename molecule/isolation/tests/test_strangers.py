@@ -131,6 +131,29 @@ def test_status_and_verify_tell_what_is_wrong_with_uat_and_how_live_is() -> None
 
 
 @pytest.fixture
+def answers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What uat's workers answer to remote commands, one for each host, since a task has changed it."""
+    for host, kind in zip(HOSTS, request.param, strict=True):
+        task(service(host, "celery-uat-w1"), host, "run", PROGRAM, "answer", kind)
+    yield
+    for host in HOSTS:
+        task(service(host, "celery-uat-w1"), host, "run", PROGRAM, "answer", "rightly")
+
+
+@pytest.mark.parametrize("answers", [("with escape sequences", "without end")], indirect=True)
+@pytest.mark.usefixtures("answers")
+def test_what_a_task_has_its_worker_answer_is_told_of_uat_alone() -> None:
+    """It needs no program of its own for that, and reaches each host through the broker."""
+    began = time.monotonic()
+    table = converged(playbook="stalk.celery.status")
+    assert time.monotonic() - began < 120
+    assert_harmless(table)
+    assert len(re.findall(r"^live +app1 +w1 +running|^ +app2 +w1 +running", table, re.MULTILINE)) >= 2, table
+    assert r"a\x1b[2J" in table
+    assert "app2: uat/w1: /home/uat/edc/.venv/bin/python answers with more than 1 MiB, or writes without end" in table
+
+
+@pytest.fixture
 def command() -> Iterator[None]:
     """A program of uat's in the place of celery."""
     for host in HOSTS:
