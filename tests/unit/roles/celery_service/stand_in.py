@@ -93,12 +93,24 @@ def account_info(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
     return {"accounts": {}, "problems": []}
 
 
+def virtualenvs(options: dict[str, Any], _check: bool) -> dict[str, Any]:
+    """Those whose name is a file on the host take longer than another one would wait, or cannot be installed at all."""
+    names = [environment["name"] for environment in options["environments"]]
+    if options.get("state") == "checked":
+        return {"problems": []}
+    late = [name for name in names if options["put_off_after"] and (HOST / f"slow-{name}").exists()]
+    failures = {name: f"{name} cannot be installed" for name in names if (HOST / f"broken-{name}").exists()}
+    done = [name for name in names if name not in {*late, *failures}]
+    note("install", done)
+    return {"done": done, "put_off": late, "failures": failures, "problems": []}
+
+
 def nothing(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
     return {}
 
 
 MODULES: dict[str, Callable[[dict[str, Any], bool], dict[str, Any]]] = {
-    function.__name__: function for function in (account_info, look, generations, files, units)
+    function.__name__: function for function in (account_info, look, generations, files, units, virtualenvs)
 }
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -26,7 +27,8 @@ LIVE = {
     "beat": {"host": "app1"},
     "flower": {"host": "app1"},
 }
-WORKER, BEAT, FLOWER = ROLES = [f"stalk.celery.celery_{kind}" for kind in ("worker", "beat", "flower")]
+ROLE = "stalk.celery.celery_"
+WORKER, BEAT, FLOWER = ROLES = [f"{ROLE}{kind}" for kind in ("worker", "beat", "flower")]
 UNITS = {role: f"celery-live-{name}.service" for role, name in zip(ROLES, ("w1", "beat", "flower"), strict=True)}
 WATCH = "stalk-watch-live.service"
 RUN_ON = {"app1": ROLES, "app2": [WORKER]}
@@ -61,6 +63,9 @@ TAGGED: dict[str, dict[str, Any]] = {
 }
 
 
+MINIMAL: dict[str, Any] = {"app": "proj:app", "directory": "/srv/app", "virtualenv": "/srv/venv"}
+
+
 class Fleet:
     """Two hosts in the environment live, with beat and Flower on the first."""
 
@@ -82,11 +87,20 @@ class Fleet:
     def _kinds(collection: Path) -> list[str]:
         return [path.name for path in (collection / "plugins").iterdir() if path.name not in ("modules", "__pycache__")]
 
-    def run(self, plays: Mapping[str, Mapping[str, Any]], *options: str, fails: bool = False) -> str:
+    def run(
+        self,
+        plays: Mapping[str, Mapping[str, Any]],
+        *options: str,
+        fails: bool = False,
+        environments: Mapping[str, Any] = MappingProxyType({"live": LIVE}),
+    ) -> str:
         """Run plays, each by its name and with another log level; return what Ansible printed."""
         (self.directory / "group_vars").mkdir(exist_ok=True)
-        variables = {"celery_environments": ["live"], "celery_live": LIVE}
-        (self.directory / "group_vars/live.yml").write_text(json.dumps(variables))
+        hosts = [f"[{name}]\napp1\n" for name in environments if name != "live"]
+        (self.directory / "hosts.ini").write_text(HOSTS + "".join(hosts))
+        variables = {f"celery_{name}": environment for name, environment in environments.items()}
+        names = {"celery_environments": [*environments]}
+        (self.directory / "group_vars/all.yml").write_text(json.dumps({**names, **variables}))
         done = run_plays(
             self.directory,
             [self._play(name, play) for name, play in plays.items()],
@@ -162,6 +176,24 @@ def test_what_an_earlier_play_tried_is_tried_anew(fleet: Fleet) -> None:
     other = {"tasks": [*worker["tasks"], {**beat["tasks"][0], "vars": {"play": "other"}}]}
     fleet.run({"three": other})
     assert fleet.done("three")[-4:] == [*prepared(*ROLES), *changed(BEAT)]
+
+
+@pytest.mark.processes
+def test_who_installs_for_long_waits_for_itself_alone(fleet: Fleet) -> None:
+    """First those that need no packages are converged, then those that have them soon, then the slow ones.
+
+    An environment whose packages cannot be installed is told at the end, and keeps none from its services.
+    """
+    environments = {name: {**MINIMAL, "user": name} for name in ("quick", "slow", "broken", "none")}
+    for name in ("quick", "slow", "broken"):
+        environments[name]["packages"] = ["celery"]
+    (fleet.directory / "app1").mkdir()
+    for name in ("slow-slow", "broken-broken"):
+        (fleet.directory / "app1" / name).touch()
+    output = fleet.run({"p": {"roles": [f"{ROLE}service"]}}, fails=True, environments=environments)
+    assert "broken cannot be installed" in output
+    started = [line.split()[1] for line in fleet.done("p") if line.startswith("start celery")]
+    assert started == [f"celery-{name}-w1.service" for name in ("none", "quick", "slow")]
 
 
 def prepared(*roles: str) -> list[str]:
