@@ -29,9 +29,12 @@ def main() -> int:
     (SOURCE / "ansible.inv").write_bytes(objects())
     markdown = [*COPY.glob("*.md"), *COPY.glob("docs/**/*.md")]
     repository = {str(path.relative_to(COPY)): path.read_text(encoding="utf-8") for path in markdown}
-    for path, text in pages_of(repository).items():
+    pictures = [str(path.relative_to(COPY)) for path in COPY.glob("docs/**/*.svg")]
+    for path, text in pages_of(repository, pictures).items():
         (SOURCE / path).parent.mkdir(parents=True, exist_ok=True)
         (SOURCE / path).write_text(text, encoding="utf-8")
+    for path in pictures:
+        shutil.copy(COPY / path, SOURCE / path)
     options = ["--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", str(reference)]
     subprocess.run(
         ["antsibull-docs", "collection", *options, "stalk.celery"],

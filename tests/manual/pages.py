@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 HOME = "https://github.com/stalk/celery/blob/main/"
 FIRST = "README.md"
@@ -34,12 +34,14 @@ _CONTENTS = re.compile(r"^\.\. contents::\n(?:   .*\n)+", re.MULTILINE)
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 
 
-def pages_of(repository: Mapping[str, str]) -> dict[str, str]:
+def pages_of(repository: Mapping[str, str], pictures: Collection[str] = ()) -> dict[str, str]:
     """Return the pages of the manual, by their paths.
 
     :param repository: path -> text of the Markdown in the repository.
+    :param pictures: paths of what the pages show.
     """
-    pages = {path: _with_links(path, text, repository) for path, text in repository.items()}
+    there = {*repository, *pictures}
+    pages = {path: _with_links(path, text, there) for path, text in repository.items()}
     pages[INDEX] = f"{pages.pop(FIRST)}\n{_contents(repository)}"
     return pages
 
@@ -49,17 +51,17 @@ def without_contents(text: str) -> str:
     return _CONTENTS.sub("", text)
 
 
-def _with_links(path: str, text: str, repository: Mapping[str, str]) -> str:
-    return _LINK.sub(lambda found: _link(path, found[1], repository), text)
+def _with_links(path: str, text: str, there: Collection[str]) -> str:
+    return _LINK.sub(lambda found: _link(path, found[1], there), text)
 
 
-def _link(path: str, target: str, repository: Mapping[str, str]) -> str:
+def _link(path: str, target: str, there: Collection[str]) -> str:
     """Return where a link leads in the manual: to a page of it, or to the file in the repository."""
     if target.startswith("#") or ("://" in target and not target.startswith(HOME)):
         return target
     name, _hash, anchor = target.removeprefix(HOME).partition("#")
     whole = name if target.startswith(HOME) else posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
-    if whole not in repository:
+    if whole not in there:
         return HOME + whole
     local = posixpath.relpath(INDEX if whole == FIRST else whole, posixpath.dirname(path) or ".")
     return f"{local}#{anchor}" if anchor else local

@@ -31,6 +31,11 @@ def test_links_lead_to_pages_or_into_the_repository(page: str, text: str) -> Non
     assert pages_of(REPOSITORY)[page].startswith(text)
 
 
+def test_pictures_stay_beside_their_page() -> None:
+    pages = pages_of({FIRST: "", "docs/host.md": "![seconds](seconds.svg)"}, ["docs/seconds.svg"])
+    assert pages["docs/host.md"] == "![seconds](seconds.svg)"
+
+
 def test_each_page_has_its_place_in_the_contents() -> None:
     listed = {name for names in PARTS.values() for name in names}
     pages = {str(path.relative_to(ROOT)) for path in PAGES if path.relative_to(ROOT).parts[0] != "roles"} - {FIRST}
