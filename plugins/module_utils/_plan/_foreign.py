@@ -26,7 +26,7 @@ _WITH_VALUE = ("-A", "--app", "-b", "--broker", "--result-backend", "--loader", 
 _TITLES = {"[celeryd:": "worker", "[celery": "beat"}
 _USUAL_NAMES = ("app", "application", "celery", "celery_app", "celeryapp")
 _TELLING = re.compile(r"BROKER|SETTINGS|AMQP|REDIS|RABBIT")
-_SECRET_OPTION = re.compile(r"(?i)(-b|--[a-z_-]*(?:broker|backend|auth|secret|key|pass|token)[a-z_-]*)(=.*)?")
+_SECRET_OPTION = re.compile(r"(-b|(?i:--[a-z_-]*(?:broker|backend|auth|secret|key|pass|token)[a-z_-]*))(=.*)?")
 _SHOWN = 160  # characters of a command line
 
 
@@ -187,7 +187,7 @@ def system_unit(process: Process) -> str:
     return next((part for part in parts if part.endswith(".service")), "")
 
 
-def shown(words: Sequence[str], variables: Mapping[str, str]) -> str:
+def shown(words: Sequence[str], variables: Mapping[str, str], most: int = _SHOWN) -> str:
     """A command line without secrets, fit to be shown."""
     censored = []
     is_value = False
@@ -198,7 +198,7 @@ def shown(words: Sequence[str], variables: Mapping[str, str]) -> str:
         else:
             censored.append(CENSORED if is_value else word)
         is_value = bool(found and not found[2])
-    return _strangers.text(without_secrets(" ".join(censored), variables), _SHOWN)
+    return _strangers.text(without_secrets(" ".join(censored), variables), most)
 
 
 def find(

@@ -203,3 +203,10 @@ def test_the_processes_of_this_host(tmp_path: Path) -> None:
     assert _foreign.kind_of(own.words) == "worker"
     assert started[1].pid not in seen
     assert own.pid not in {one.pid for one in _celery_processes.celery()}
+
+
+def test_the_option_for_beat_is_not_taken_for_that_of_a_broker() -> None:
+    """What follows -b is hidden, what follows -B is not."""
+    words = [*PYTHON, "-b", "hunter2", "worker", "-B", "--concurrency", "4", "--Broker", "hunter2"]
+    shown = _foreign.shown(words, {})
+    assert shown.endswith("-b ******** worker -B --concurrency 4 --Broker ********")
