@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.constants import config
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.inventory.manager import split_host_pattern
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.parsing.vault import VaultLib, VaultSecretsContext, is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible.utils.display import Display
@@ -71,3 +72,20 @@ def width() -> int:
 def show(line: str, is_bad: bool) -> None:
     """Print a line, in the color of errors if it is bad."""
     Display().display(line, color=config.get_config_value("COLOR_ERROR") if is_bad else None)
+
+
+def encrypted(text: str) -> str:
+    """Return a text as ansible-vault encrypts it, if the run has a vault password; as it is otherwise."""
+    context = VaultSecretsContext.current(optional=True)
+    return str(VaultLib(context.secrets).encrypt(text).decode()) if context and context.secrets else text
+
+
+def decrypted(text: str) -> str | None:
+    """Return the text of a file that may be a vault; None for a vault that the passwords of the run do not open."""
+    if not is_encrypted(text):
+        return text
+    context = VaultSecretsContext.current(optional=True)
+    try:
+        return str(VaultLib(context.secrets if context else []).decrypt(text).decode())
+    except AnsibleError:
+        return None

@@ -87,3 +87,23 @@ def _link(path: str, name: str) -> str:
 
 def _text(content: bytes) -> str:
     return content.decode("utf-8", "replace")
+
+
+def nice(pid: int) -> int:
+    """The priority of a process. Raises OSError if it has ended."""
+    return os.getpriority(os.PRIO_PROCESS, pid)
+
+
+def written_files(pid: int, most: int = 1000) -> list[str]:
+    """The paths of the files that a process holds open for writing, as the kernel tells them.
+
+    Raises OSError if it has ended.
+    """
+    found = set()
+    for number in os.listdir(f"{PROC}/{pid}/fd")[:most]:
+        with contextlib.suppress(FileNotFoundError):
+            flags = re.search(r"flags:\s+([0-7]+)", _text(_read(f"{PROC}/{pid}", f"fdinfo/{number}")))
+            path = _link(f"{PROC}/{pid}", f"fd/{number}")
+            if flags and int(flags[1], 8) & os.O_ACCMODE and path.startswith("/") and not path.endswith(" (deleted)"):
+                found.add(path)
+    return sorted(found)

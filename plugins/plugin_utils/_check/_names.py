@@ -29,11 +29,19 @@ def problems_of_names(names: Sequence[Any], groups: Mapping[str, Sequence[str]])
     return [f"celery_environments[{index}] {problem}" for index, problem in enumerate(found) if problem]
 
 
-def _problem_of_name(name: Any, earlier: Sequence[Any], groups: Mapping[str, Sequence[str]]) -> str | None:
+def problem_of_new_name(name: Any) -> str | None:
+    """Return why no environment of any inventory can have a name."""
     if not isinstance(name, str) or not _ENVIRONMENT_NAME.fullmatch(name):
         return f"is {name!r}, which cannot be an environment. Write a lower-case letter, then up to 30 of a-z, 0-9, _."
     if name in _RESERVED or name.startswith(tuple(f"{word}_" for word in _RESERVED)):
         return f"is {name}, but celery_{name} would be a variable of this collection. Choose another name."
+    return None
+
+
+def _problem_of_name(name: Any, earlier: Sequence[Any], groups: Mapping[str, Sequence[str]]) -> str | None:
+    problem = problem_of_new_name(name)
+    if problem:
+        return problem
     if name in earlier:
         return f"is {name} a second time. Remove it."
     if name not in groups:

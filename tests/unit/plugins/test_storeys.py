@@ -63,6 +63,9 @@ STOREYS = {
     "plugin_utils/_inventory": {"plugin_utils/_inventory"},
     "plugin_utils/_plan": {"plugin_utils/_inventory", "plugin_utils/_plan"},
     "plugin_utils/_check": {"plugin_utils/_inventory", "plugin_utils/_plan", "plugin_utils/_check"},
+    "plugin_utils/_adopt": {
+        *("plugin_utils/_inventory", "plugin_utils/_plan", "plugin_utils/_check", "plugin_utils/_adopt"),
+    },
     "plugin_utils/_status": {"plugin_utils/_inventory", "plugin_utils/_status"},
     "plugin_utils/_operations": {"plugin_utils/_inventory", "plugin_utils/_plan", "plugin_utils/_status"},
 }
