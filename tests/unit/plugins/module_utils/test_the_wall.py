@@ -42,7 +42,7 @@ MAY = {
     "modules/redis_info.py": "whether there is a program of the distribution",
 }
 FILES = sorted(
-    str(path.relative_to(PLUGINS)) for kind in ("modules", "module_utils") for path in (PLUGINS / kind).glob("*.py")
+    str(path.relative_to(PLUGINS)) for kind in ("modules", "module_utils") for path in (PLUGINS / kind).rglob("*.py")
 )
 
 
