@@ -48,7 +48,7 @@ def test_the_words_in_front_and_the_options(command: str, words: str, options: l
 
 @pytest.mark.parametrize(
     "command",
-    ["celery -A edc inspect active", "celery -A worker shell", "python manage.py migrate", "/home/celery/run", "sh", ""],
+    ["celery -A edc inspect active", "celery -A worker shell", "python manage.py migrate", "/opt/celery/run", "sh", ""],
 )
 def test_what_ends_by_itself_is_no_service(command: str) -> None:
     assert calls(command) == []
