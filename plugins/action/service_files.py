@@ -10,9 +10,10 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._inventory import Inventory
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._beats import SEARCH
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._decided import decided
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._look import asked_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import SEARCH, Plan
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import Plan
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._render import with_texts
 from ansible_collections.stalk.celery.plugins.plugin_utils._relay import shown
 

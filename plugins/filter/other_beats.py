@@ -40,8 +40,8 @@ RETURN = r"""
 _value:
   description:
     - The C(hosts) to be asked, and as C(members) those of them that are in a group of the environments.
-    - As C(owners) what the markers of the beats begin with, and as C(keep) the markers of those that may go on, for
-      M(stalk.celery.files).
+    - As C(owners) what the markers of the beats begin with, as C(keep) the markers of those that may go on, and as
+      C(search) where they may be, for M(stalk.celery.files).
   type: dict
 """
 

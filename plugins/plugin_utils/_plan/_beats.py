@@ -9,6 +9,8 @@ from collections.abc import Container, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import Service
 
+SEARCH = ("/etc/systemd/system", "/etc/conf.d", "/etc/logrotate.d")  # where files of services may be
+
 
 def other_beats(
     services: Sequence[Service], settled: Container[str], groups: Mapping[str, Sequence[str]]
@@ -20,7 +22,7 @@ def other_beats(
     :param groups: the inventory's groups and their hosts.
     :return: the ``hosts``, to which this one belongs too, and those of them that must not be passed over, since they
         are in a group of the environments, as ``members``; the beginnings of the markers of the beats as ``owners``,
-        and the markers of those that may go on as ``keep``.
+        and the markers of those that may go on as ``keep``; the directories where to ``search`` for them.
     """
     starting = {
         service["environment"]: service["owner"]
@@ -33,4 +35,5 @@ def other_beats(
         "members": [host for host in hosts if any(host in groups.get(name, []) for name in starting)],
         "owners": [f"{name}/beat/" for name in starting],
         "keep": list(starting.values()),
+        "search": list(SEARCH),
     }

@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._inventory import Inventory
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._asked_accounts import asked_accounts
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import SEARCH, Plan
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._beats import SEARCH
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._plan import Plan
 
 Accounts = Mapping[str, Mapping[str, Any]]
 Options = Mapping[str, Any]
@@ -69,7 +70,7 @@ def steps_of(inventory: Inventory, options: Options, accounts: Accounts, found: 
         "ready": ready,
         "packages": packages,
         "passes": passes_of(options["kinds"], bool(beats["hosts"])),
-        "beats": {**beats, "search": list(SEARCH)},
+        "beats": beats,
         "migrations": plan.migrations(found.running),
         "create": creation_of(plan, found.differing),
     }

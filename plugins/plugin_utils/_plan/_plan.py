@@ -30,7 +30,6 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services impor
 )
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._virtualenvs import virtualenvs_of
 
-SEARCH = ("/etc/systemd/system", "/etc/conf.d", "/etc/logrotate.d")
 _MARGIN = 600  # seconds that systemd has beside the timeouts of the services
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._beats import other_beats
 from ansible_collections.stalk.celery.tests.unit.deciding import environments, services
 
+PLACES = ["/etc/systemd/system", "/etc/conf.d", "/etc/logrotate.d"]
 MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv"}
 GROUPS = {"live": ["app1", "app2"], "uat": ["app2"], "all": ["app1", "app2", "db1"]}
 RUNNING = "celery-live-beat.service"
@@ -36,6 +37,7 @@ def test_a_beat_that_starts_is_stopped_on_all_hosts_where_it_is_another() -> Non
         "members": ["app1", "app2"],
         "owners": ["live/beat/"],
         "keep": ["live/beat/beat/app2"],
+        "search": PLACES,
     }
 
 
@@ -62,4 +64,5 @@ def test_two_environments_ask_a_host_once() -> None:
         "members": ["app1", "app2"],
         "owners": ["live/beat/", "uat/beat/"],
         "keep": ["live/beat/beat/app2", "uat/beat/beat/app2"],
+        "search": PLACES,
     }
