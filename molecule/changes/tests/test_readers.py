@@ -25,22 +25,28 @@ from tests.fleet import on_host
 HOSTS = ("app1", "app2")
 UNITS = 200
 # The properties that a value may change, where its key is no directive; all others have to be as without it.
+HANDOVER = "ExecReload NotifyAccess Environment"
 PROPERTIES = {
     "after": "After",
+    "autoscale": HANDOVER,
+    "concurrency": HANDOVER,
+    "drain_timeout": "ExecReload",
     "directory": "WorkingDirectory BindReadOnlyPaths",
     "env_file": "EnvironmentFiles",
     "env_files": "EnvironmentFiles",
     "group": "Group",
     "home": "BindReadOnlyPaths",
     "log_file": "ReadWritePaths ExecStart",
-    "name": "RuntimeDirectory Description SyslogIdentifier EnvironmentFiles",
-    "start_timeout": "TimeoutStartUSec",
+    "name": "RuntimeDirectory Description SyslogIdentifier EnvironmentFiles Environment ExecReload",
+    "overlap": HANDOVER,
+    "pool": HANDOVER,
+    "start_timeout": "TimeoutStartUSec ExecReload",
     "stop_timeout": "TimeoutStopUSec",
-    "type": "Type PIDFile ExecStart ExecStartPre ExecStop ExecReload WatchdogUSec NotifyAccess",
-    "unit": "SyslogIdentifier EnvironmentFiles",
+    "type": f"Type PIDFile ExecStart ExecStartPre ExecStop WatchdogUSec {HANDOVER}",
+    "unit": "SyslogIdentifier EnvironmentFiles ExecReload",
     "user": "User",
     "virtualenv": "BindReadOnlyPaths",
-    "watchdog": "WatchdogUSec",
+    "watchdog": "WatchdogUSec ExecReload",
     "write_paths": "ReadWritePaths BindPaths BindReadOnlyPaths",
     "CPUQuota": "CPUQuotaPerSecUSec",
     "Slice": "Slice After",

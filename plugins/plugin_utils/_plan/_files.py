@@ -21,6 +21,9 @@ _COMMAND_SOURCE = _SOURCES / "bin/celery_command.py"
 _LIBRARY_SOURCE = _SOURCES / "lib/celery"
 _WATCH_SOURCE = "celery_watch.py"  # no service loads it
 _LIBRARY_FILES = (
+    "celery_drain.py",
+    "celery_handover.py",
+    "celery_overlap.py",
     "celery_results.py",
     "celery_settle.py",
     "celery_systemd.py",

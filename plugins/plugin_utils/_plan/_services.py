@@ -59,6 +59,7 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
     service.setdefault("enabled", service["state"] == "started")
     service.setdefault("node", f"{own['name']}@%h")
     service.setdefault("hosts", [own["host"]] if "host" in own else None)
+    service["overlap"] = _hands_over(kind, service)
     if service["type"] == "forking":
         service.setdefault("log_file", f"{_LOGS}/{{name}}.log".format(**names))
     if kind == "beat" and "log_file" in service:
@@ -70,6 +71,8 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
         **names,
         "kind": kind,
         "target": "celery-{environment}.target".format(**names),
+        "library": LIBRARY.format(**names),
+        "handover": f"{_STATE.format(**names)}/{names['name']}.handover",
         "watch": "stalk-watch-{environment}.service".format(**names),
         "owner": owner,
         "marker": marker(owner),
@@ -79,6 +82,14 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
         "log_patterns": _log_patterns(kind, service),
         "variables": variables_of(kind, service, LIBRARY.format(**names), _STATE.format(**names)),
     }
+
+
+def _hands_over(kind: str, service: Service) -> bool:
+    """Return whether two processes of a service may run for a while; one with room for one task may be a lock."""
+    if kind != "worker" or service["type"] != "notify":
+        return False
+    highest = service.get("concurrency", service.get("autoscale", "").partition(",")[0])
+    return bool(service.get("overlap", service.get("pool") != "solo" and str(highest) != "1"))
 
 
 def _log_patterns(kind: str, service: Service) -> list[str]:

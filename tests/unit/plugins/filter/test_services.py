@@ -313,3 +313,31 @@ def test_a_service_has_no_directory_in_run_that_its_user_could_fill(kind: str) -
     assert "RuntimeDirectory" not in text
     assert "/run/" not in text
     assert ("PIDFile=/var/lib/celery-live/celery-live-w1.pid" in text) == (kind == "forking")
+
+
+@pytest.mark.parametrize(
+    ("worker", "hands_over"),
+    [
+        ({}, True),
+        ({"pool": "gevent", "concurrency": 100}, True),
+        ({"autoscale": "10,3"}, True),
+        ({"pool": "solo"}, False),
+        ({"concurrency": 1}, False),
+        ({"autoscale": "1,1"}, False),
+        ({"pool": "solo", "overlap": True}, True),
+        ({"overlap": False}, False),
+        ({"type": "exec", "overlap": True}, False),
+    ],
+)
+def test_a_reload_hands_over_unless_two_processes_must_not_run_at_once(worker: Any, hands_over: bool) -> None:
+    (service,) = services_on(workers=[{"name": "w1", **worker}])
+    text = rendered(files_of([service])["files"][0])
+    assert ("celery_handover.py" in text) == hands_over
+    assert ("NotifyAccess=exec" in text) == hands_over
+    assert ("kill -HUP" in text) == (not hands_over)
+
+
+def test_the_time_of_a_drain_is_limited_only_if_it_is_written() -> None:
+    limited, unlimited = services_on(workers=[{"name": "w1", "drain_timeout": 7200}, {"name": "w2"}])
+    assert " --drain-timeout=7200 " in rendered(files_of([limited])["files"][0])
+    assert "--drain-timeout" not in rendered(files_of([unlimited])["files"][0])

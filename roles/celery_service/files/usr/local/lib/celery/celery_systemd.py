@@ -28,6 +28,8 @@ import click
 from celery import signals
 from celery.bootsteps import StartStopStep
 from celery.worker import state as worker_state
+from celery_drain import Drain
+from celery_overlap import Overlap, clock, original, take_overlap
 from celery_results import WholeResults
 from celery_settle import Settle
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 LONGEST_INTERVAL = 5.0
+LONGEST_LOOK = 1.0  # for what the other processes of the service want; tasks are to be given back within 3 seconds
 DEFAULT_TIMEOUT = 60.0
 LONGEST_START = 300.0  # for a new start by SIGHUP; otherwise TimeoutStartSec= ends it
 LONGEST_CALL = 1000.0  # the kernel gives an unanswered connection up after 924.6 s: tcp_retries2 in ip-sysctl
@@ -87,15 +90,6 @@ def notify(address: str, *assignments: str) -> None:
         sock.close()
 
 
-def original(module: str, name: str) -> Any:
-    """Return what ``module`` called ``name`` before gevent or eventlet patched it."""
-    gevent: Any = sys.modules.get("gevent.monkey")
-    if gevent and gevent.is_module_patched(module):
-        return gevent.get_original(module, name)
-    eventlet: Any = sys.modules.get("eventlet.patcher")
-    return getattr(eventlet.original(module) if eventlet else import_module(module), name)
-
-
 def calls(frame: FrameType | None) -> Iterator[tuple[str, str]]:
     """Yield module and name of the functions that ``frame`` is in, innermost first."""
     while frame is not None:
@@ -117,17 +111,13 @@ def excuse(stack: Sequence[tuple[str, str]], late: float) -> str:
     return "" if reason == BROKER and late > LONGEST_CALL else reason
 
 
-def clock(seconds: float) -> str:
-    """Return the local time of day, ``seconds`` after the epoch."""
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
-
-
 class Watch:
     """What the main thread does: it writes this down itself, a second thread tells systemd."""
 
-    def __init__(self, service: Service, work: Callable[[], str]) -> None:
+    def __init__(self, service: Service, work: Callable[[], str], overlap: Overlap | None = None) -> None:
         """Watch the calling thread. ``work`` says how much it has to do; the second thread calls it."""
         self.service = service
+        self.overlap = overlap
         self.work = work
         timeout = service.timeout or DEFAULT_TIMEOUT
         self.patience = timeout / 2
@@ -159,17 +149,27 @@ class Watch:
         return f"{reason or 'main loop hangs'} since {clock(time.time() - late)}{self.work()}", bool(reason)
 
     def tell(self, *assignments: str) -> None:
-        """Send systemd ``assignments``, the status, and the watchdog's food if the process is healthy."""
+        """Send systemd ``assignments``, the status, and the watchdog's food if the process is healthy.
+
+        A process that drains tells the main process instead, and one that is not the main one yet who started it.
+        """
         status, healthy = self.report()
-        notify(self.service.address, *assignments, f"STATUS={status}", *["WATCHDOG=1"] * healthy)
+        if self.overlap is None:
+            notify(self.service.address, *assignments, f"STATUS={status}", *["WATCHDOG=1"] * healthy)
+        elif self.overlap.drains_since:
+            self.overlap.report(f"drains since {clock(self.overlap.drains_since)}{self.work()}")
+        else:
+            status += self.overlap.others()
+            with self.overlap.left_alone():
+                notify(self.overlap.address, *assignments, f"STATUS={status}", *["WATCHDOG=1"] * healthy)
 
     def start(self) -> None:
         """Tell systemd regularly from now on."""
-        sleep = original("time", "sleep")
+        pause = self.overlap.wait if self.overlap else original("time", "sleep")
 
         def run() -> None:
             while True:
-                sleep(self.interval)
+                pause(self.interval)
                 with suppress(OSError):
                     self.tell()
 
@@ -194,10 +194,14 @@ class Connection(StartStopStep):
         timer_in_loop = parent.hub or getattr(parent.pool, "is_green", False)
         renew = self.watch.renew if timer_in_loop else partial(parent.call_soon, self.watch.renew)
 
+        pause = min(self.watch.interval, LONGEST_LOOK) if self.watch.overlap else self.watch.interval
+
         def tick() -> None:
             if self.connected is connected:
                 renew()
-                parent.timer.call_after(self.watch.interval, tick)
+                parent.timer.call_after(pause, tick)
+                if self.watch.overlap:
+                    Drain.current.look(parent)
 
         self.watch.loop(f"connected to {parent.connection.as_uri()}")
         tick()
@@ -236,22 +240,32 @@ def do_without_load_average() -> None:
         sysinfo._load_average = lambda: (0.0, 0.0, 0.0)
 
 
-def follow_worker(service: Service) -> None:
+def follow_worker(service: Service, overlap: Overlap | None) -> None:
     """Notify for ``celery worker``."""
 
     def on_init(instance: Any, **_: Any) -> None:
-        Connection.watch = watch = Watch(service, worker_work)
+        Connection.watch = watch = Watch(service, worker_work, overlap)
         do_without_load_average()
         instance.app.steps["consumer"].add(Connection)
         instance.app.steps["worker"].update((WholeResults, Settle))
+        if overlap:
+            Drain.overlap = overlap
+            instance.app.steps["worker"].add(Drain)
+            atexit.register(overlap.outlive)
 
         def on_stop(**_: Any) -> None:
             watch.wait(STOPPING)
+            if overlap:
+                overlap.stop_others()
             watch.tell("STOPPING=1")
+
+        def on_shutdown(**_: Any) -> None:
+            own = {"NOTIFY_SOCKET": overlap.address, **overlap.environment()} if overlap else {}
+            os.environ.update({**service.environment, **own})
 
         signals.worker_ready.connect(lambda **_: watch.tell("READY=1"), weak=False)
         signals.worker_shutting_down.connect(on_stop, weak=False)
-        signals.worker_shutdown.connect(lambda **_: os.environ.update(service.environment), weak=False)
+        signals.worker_shutdown.connect(on_shutdown, weak=False)
         watch.start()
 
     signals.celeryd_init.connect(on_init, weak=False)
@@ -393,8 +407,9 @@ def describe(service: Service | None) -> str:
 
 
 SERVICE = take_service(os.environ, os.getpid())
+OVERLAP = take_overlap(os.environ, SERVICE.address if SERVICE else "")
 if SERVICE:
-    follow_worker(SERVICE)
+    follow_worker(SERVICE, OVERLAP)
     follow_beat(SERVICE)
     follow_flower(SERVICE)
 
