@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # The shape of KoBo's docker/run_celery_kpi_worker.bash.
 set -e
 source /etc/profile
