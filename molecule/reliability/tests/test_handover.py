@@ -80,7 +80,7 @@ def test_a_stop_waits_for_all_that_drain(workers: list[Service]) -> None:
     chosen = [one for one in workers if one.name in ("prefork", "threads", "gevent")]
     works = send_new(chosen, 1, 25)
     wait_for_all(works, "begun", 20)
-    for _ in range(2):
+    for _generation in range(2):
         assert together(reload, chosen) == ["0"] * len(chosen)
         for work in works:
             work.worker = again(work.worker)

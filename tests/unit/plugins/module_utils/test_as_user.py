@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 from ansible_collections.stalk.celery.plugins.module_utils._host import _as_user
 
-from .test_paths import tmp_path as tmp_path
-
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,14 +19,6 @@ OTHER = 23457
 
 def unlabelled(_temporary: str, _path: str) -> None:
     """Do what there is to do without SELinux."""
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """Return a directory of root that strangers may enter, unlike that of pytest."""
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory)
 
 
 @pytest.fixture

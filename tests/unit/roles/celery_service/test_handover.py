@@ -80,6 +80,14 @@ def ending(process: subprocess.Popen[Any], unit: Unit, seconds: float = 40) -> i
     return process.wait(0)
 
 
+def collect_until(unit: Unit, look: Callable[[], bool], seconds: float) -> None:
+    """Play systemd until something is so."""
+    until = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < until, f"not within {seconds} s"
+        unit.collect(0.05)
+
+
 def new_main(assignments: list[str]) -> int:
     """Return which process is the main one now."""
     (pid,) = (int(one.partition("=")[2]) for one in assignments if one.startswith("MAINPID="))
@@ -150,14 +158,11 @@ def test_a_program_that_is_killed_leaves_no_second_worker(start: Start, reload: 
     unit.wait_for("READY=1")
     before = workers(tmp_path)
     process = reload(unit, "solo")
-    unit.collect(0.5)
+    of_a_reload = 3  # the program, what waits for the new process, and the new process
+    collect_until(unit, lambda: len(workers(tmp_path) - before) == of_a_reload, 20)
     process.kill()
     process.wait()
-    for _ in range(100):
-        if workers(tmp_path) == before:
-            break
-        unit.collect(0.2)
-    assert workers(tmp_path) == before
+    collect_until(unit, lambda: workers(tmp_path) == before, 20)
     assert unit.process.poll() is None
 
 
