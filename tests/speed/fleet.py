@@ -35,8 +35,8 @@ def inventory(directory: Path, hosts: dict[str, str], services: dict[str, Any]) 
 
 
 def small(directory: Path) -> Inventory:
-    """Return an inventory of one host with one worker."""
-    return inventory(directory, {"live": "app2"}, {"workers": WORKERS[:1]})
+    """Return an inventory of one host with one worker, whose queue no other inventory has."""
+    return inventory(directory, {"live": "app2"}, {"workers": [{**WORKERS[0], "queues": ["alone"]}]})
 
 
 def large(directory: Path) -> Inventory:
