@@ -55,13 +55,13 @@ class ActionModule(ActionBase):
         self, options: Mapping[str, Any], accounts: Mapping[str, Any], variables: dict[str, Any]
     ) -> dict[str, Any]:
         question = decided(self, lambda inventory: question_of(inventory, options, accounts))
-        asked = {key: question[key] for key in ("services", "units", "owners", "directories", "files", "search")}
-        arguments = {**asked, "kinds": options["kinds"], "everything": options["everything"]}
+        virtualenvs = question.pop("virtualenvs")
+        arguments = {**question, "kinds": options["kinds"], "everything": options["everything"]}
         script = {"_script": json.dumps(trial_program())}
         found = self._ask("look", {**with_texts(self, arguments, variables), **script}, variables)
         if found.get("failed"):
             return found
-        problems = [*found["problems"], *self._problems_of_packages(question["virtualenvs"], options, variables)]
+        problems = [*found["problems"], *self._problems_of_packages(virtualenvs, options, variables)]
         seen = Found(**{key: found[key] for key in Found.__dataclass_fields__})
         steps = decided(self, lambda inventory: steps_of(inventory, options, accounts, seen))
         return {**found, **steps, "problems": problems, "accounts": accounts}

@@ -50,12 +50,12 @@ class ActionModule(ActionBase):
 def _wanted(inventory: Inventory, options: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of the module files, and what the module units takes after it."""
     plan = Plan(inventory, options["environments"], options["accounts"], options["passwords"])
-    own = plan.owners(options["kinds"])
+    own = plan.marker_prefixes(options["kinds"])
     return {
-        "arguments": {**plan.files(options["kinds"]), "owners": own, "search": list(SEARCH)},
+        "arguments": {**plan.files(options["kinds"]), "marker_prefixes": own, "search": list(SEARCH)},
         "more": {
             "units": plan.units(options["kinds"]),
-            "owners": [f"{one['name']}/" for one in plan.environments],
+            "marker_prefixes": [f"{one['name']}/" for one in plan.environments],
             "timeout": plan.timeout,
         },
     }

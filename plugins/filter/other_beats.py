@@ -33,15 +33,15 @@ options:
 EXAMPLES = r"""
 ---
 others: "{{ services | stalk.celery.other_beats(look.settled, groups) }}"
-# others: {hosts: [app1, app2, db1], members: [app1, app2], owners: [live/beat/], keep: [live/beat/beat/app1]}
+# others: {hosts: [app1, db1], members: [app1], marker_prefixes: [live/beat/], keep_markers: [live/beat/beat/app1]}
 """
 
 RETURN = r"""
 _value:
   description:
     - The C(hosts) to be asked, and as C(members) those of them that are in a group of the environments.
-    - As C(owners) what the markers of the beats begin with, as C(keep) the markers of those that may go on, and as
-      C(search) where they may be, for M(stalk.celery.files).
+    - As C(marker_prefixes) what the markers of the beats begin with, as C(keep_markers) the markers of those that may
+      go on, and as C(search) where they may be, for M(stalk.celery.files).
   type: dict
 """
 

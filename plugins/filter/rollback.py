@@ -16,7 +16,7 @@ extends_documentation_fragment:
   - stalk.celery.inventory.limit
 options:
   _input:
-    description: RV(stalk.celery.generations#module:generations) of each host.
+    description: RV(stalk.celery.generation_info#module:generations) of each host.
     type: list
     elements: dict
     required: true

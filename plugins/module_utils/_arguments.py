@@ -57,6 +57,7 @@ UNITS: dict[str, Any] = {
 }
 
 _MODE = re.compile(r"0[0-7]{3,4}")
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9_]+")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,248}\.(?:service|target|timer|socket|path|mount|slice)")
 
 
@@ -105,6 +106,14 @@ def services(items: list[Mapping[str, Any]]) -> list[Service]:
 def requests(items: list[Mapping[str, Any]]) -> list[Request]:
     """The option C(units). Raises ValueError for a unit name that systemd.unit(5) does not allow."""
     return [Request(unit_name(item["name"]), item["state"] == "started", item["enabled"]) for item in items]
+
+
+def environments(names: list[str]) -> list[str]:
+    """The option C(environments). Raises ValueError for what cannot be the name of one, which is a part of paths."""
+    for name in names:
+        if not _ENVIRONMENT.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of an environment; write for example 'live'.")
+    return names
 
 
 def unit_name(name: str) -> str:

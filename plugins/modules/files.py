@@ -31,20 +31,20 @@ attributes:
 extends_documentation_fragment:
   - stalk.celery.files
 options:
-  owners:
+  marker_prefixes:
     description:
       - Beginnings of markers, for example V(live/worker/).
-      - A file that carries such a marker and is not in O(files) is a stray.
+      - A file that carries such a marker and is not in O(files) is an orphan.
     type: list
     elements: str
     default: []
-  keep:
-    description: Whole markers that a file may carry without being a stray, for example V(live/beat/beat/app1).
+  keep_markers:
+    description: Whole markers that a file may carry without being an orphan, for example V(live/beat/beat/app1).
     type: list
     elements: str
     default: []
   search:
-    description: Where to look for strays, beside the directories of all O(files). Subdirectories are not searched.
+    description: Where to look for orphans, beside the directories of all O(files). Subdirectories are not searched.
     type: list
     elements: str
     default: []
@@ -57,7 +57,7 @@ EXAMPLES = r"""
 ---
 - name: Write unit and environment of a worker
   stalk.celery.files:
-    owners: [live/worker/]
+    marker_prefixes: [live/worker/]
     directories:
       - path: /etc/conf.d
     files:
@@ -79,7 +79,7 @@ EXAMPLES = r"""
 - name: Restart what changed, remove what is not wanted any more
   stalk.celery.units:
     restart: "{{ written.restart }}"
-    strays: "{{ written.strays }}"
+    orphans: "{{ written.orphans }}"
     units:
       - name: celery-live-w1.service
 """
@@ -97,11 +97,11 @@ restart:
   type: list
   elements: str
   sample: [celery-live-w1.service]
-strays:
+orphans:
   description:
-    - Paths of the files that O(owners) wrote once and that are not in O(files).
+    - Paths of the files that O(marker_prefixes) wrote once and that are not in O(files).
     - They are not removed here, since systemd has to stop a unit before its file goes.
-      See O(stalk.celery.units#module:strays).
+      See O(stalk.celery.units#module:orphans).
   returned: success
   type: list
   elements: str
@@ -148,11 +148,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "changed": changes.changed,
         "changed_files": changes.changed_files,
         "restart": changes.restart,
-        "strays": _disk.strays(
+        "orphans": _disk.orphans(
             [*module.params["search"], *map(os.path.dirname, paths)],
-            module.params["owners"],
+            module.params["marker_prefixes"],
             paths,
-            module.params["keep"],
+            module.params["keep_markers"],
         ),
         "machine": _machine.identity(),
         "diff": _files.diffs(changes, found),
@@ -165,8 +165,8 @@ def main() -> None:
             "files": _arguments.FILES,
             "_texts": _arguments.TEXTS,
             "directories": _arguments.DIRECTORIES,
-            "owners": {"type": "list", "elements": "str", "default": []},
-            "keep": {"type": "list", "elements": "str", "default": []},
+            "marker_prefixes": {"type": "list", "elements": "str", "default": []},
+            "keep_markers": {"type": "list", "elements": "str", "default": []},
             "search": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

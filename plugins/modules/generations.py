@@ -29,15 +29,14 @@ attributes:
 options:
   state:
     description:
-      - V(listed) tells of each generation, and changes nothing.
       - V(kept) saves the current state of each environment as a generation. Without O(undo) and O(deployed), an
         environment is kept only when its services run, and came up with the files that they have now; what a run
         left that died half-way is not worth it. What is the same as the newest generation takes its place.
       - V(restored) brings back what was there before run O(undo). All environments are checked before the first one
         is changed. Where nothing was kept, nothing is changed.
-      - V(absent) removes the generations of environments, and returns all of their files as RV(strays).
+      - V(absent) removes the generations of environments, and returns all of their files as RV(orphans).
     type: str
-    choices: [listed, kept, restored, absent]
+    choices: [kept, restored, absent]
     required: true
   environments:
     description: Names of the environments.
@@ -62,6 +61,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: stalk.celery.generation_info
   - module: stalk.celery.files
   - module: stalk.celery.units
 """
@@ -85,21 +85,10 @@ EXAMPLES = r"""
   stalk.celery.units:
     units: "{{ restored.units }}"
     restart: "{{ restored.restart }}"
-    strays: "{{ restored.strays }}"
+    orphans: "{{ restored.orphans }}"
 """
 
 RETURN = r"""
-generations:
-  description:
-    - The generations of each environment, newest first.
-    - RV(ignore:run) is the run that kept it, RV(ignore:undoes) the run that this one was about to undo, if it was,
-      RV(ignore:release) the real path of the release, empty without a link.
-    - RV(ignore:differs) says whether the environment is another now.
-      RV(ignore:unfinished) says that what RV(ignore:undoes) names has not been undone completely.
-  returned: O(state=listed)
-  type: dict
-  sample:
-    live: [{run: 20261121T093000Z, release: /srv/myapp/releases/7, undoes: '', differs: true, unfinished: false}]
 kept:
   description: Environments of which a generation was kept.
   returned: O(state=kept)
@@ -124,7 +113,7 @@ restart:
   type: list
   elements: str
   sample: [celery-live-w1.service]
-strays:
+orphans:
   description:
     - Paths of files that the collection wrote and that were not there then. With O(state=absent) of all its files.
   returned: O(state=restored) or O(state=absent)
@@ -133,12 +122,12 @@ strays:
   sample: [/etc/systemd/system/celery-live-w2.service]
 beats:
   description:
-    - Units of beat that are to run and do not, or that run with another marker than the C(owner) that they are to have.
+    - Units of beat that are to run and do not, or that run with another C(marker) than they are to have.
       There must be none of these environments on any host, but for those with the same.
   returned: O(state=restored)
   type: list
   elements: dict
-  sample: [{environment: live, unit: celery-live-beat.service, owner: live/beat/beat/app1}]
+  sample: [{environment: live, unit: celery-live-beat.service, marker: live/beat/beat/app1}]
 units:
   description: The units of that time and their states, as O(stalk.celery.units#module:units) takes them.
   returned: O(state=restored)
@@ -152,6 +141,7 @@ from dataclasses import replace
 from typing import Any, Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils import _arguments
 from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _disk
 from ansible_collections.stalk.celery.plugins.module_utils._host._archive import Present, Return
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
@@ -159,7 +149,6 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan import _generat
 from ansible_collections.stalk.celery.plugins.module_utils._plan._generation import Generation
 
 _PATIENCE = 60
-_ENVIRONMENT = re.compile(r"[A-Za-z0-9_]+")
 _RUN = re.compile(r"\d{8}T\d{6}Z")
 
 
@@ -168,36 +157,12 @@ class Generations:
 
     def __init__(self, module: AnsibleModule) -> None:
         self._module = module
-        self._environments: list[str] = module.params["environments"]
+        self._environments: list[str] = _arguments.environments(module.params["environments"])
         self._run: str = module.params["run"] or ""
         self._undo: str = module.params["undo"] or ""
-        _check(_ENVIRONMENT, self._environments, "the name of an environment; write for example 'live'.")
         _check(_RUN, filter(None, [self._run, self._undo]), "a run; write for example '20261121T093000Z'.")
         self._systemd = Systemd(module.run_command, _PATIENCE)
         self._label = _disk.labeller(module)
-
-    def listed(self) -> dict[str, Any]:
-        return {"changed": False, "generations": {name: self._list(name) for name in self._environments}}
-
-    def _list(self, environment: str) -> list[dict[str, Any]]:
-        kept = _archive.stored(environment)
-        now = _archive.present(self._systemd, environment)
-        ways = {run: _archive.way_back(generation, now) for run, generation in kept.items()}
-        return [
-            {
-                "run": run,
-                "release": kept[run].release,
-                "undoes": kept[run].undoes,
-                "differs": ways[run].changes,
-                "unfinished": self._is_unfinished(kept, ways, run),
-            }
-            for run in sorted(kept, reverse=True)
-        ]
-
-    @staticmethod
-    def _is_unfinished(kept: Mapping[str, Generation], ways: Mapping[str, Return], run: str) -> bool:
-        undoes = kept[run].undoes
-        return bool(undoes) and ways[_generation.chosen(kept, undoes) or run].is_unfinished
 
     def kept(self) -> dict[str, Any]:
         names = [name for name in self._environments if self._keep(name)]
@@ -241,10 +206,10 @@ class Generations:
             "restored": restored,
             "changed_files": [path for way in ways.values() for path in way.changed_files],
             "restart": [unit for way in ways.values() for unit in way.restart],
-            "strays": [path for way in ways.values() for path in way.strays],
+            "orphans": [path for way in ways.values() for path in way.orphans],
             "units": [unit for way in ways.values() for unit in way.units],
             "beats": [
-                {"environment": name, "unit": unit, "owner": marker}
+                {"environment": name, "unit": unit, "marker": marker}
                 for name, way in ways.items()
                 for unit, marker in way.beats.items()
             ],
@@ -267,8 +232,8 @@ class Generations:
         if not self._module.check_mode:
             for name in kept:
                 _archive.remove(name)
-        strays = [file.path for name in self._environments for file in _archive.own_files(name)]
-        return {"changed": bool(kept), "strays": strays}
+        orphans = [file.path for name in self._environments for file in _archive.own_files(name)]
+        return {"changed": bool(kept), "orphans": orphans}
 
 
 def _check(pattern: re.Pattern[str], texts: Iterable[str], what: str) -> None:
@@ -281,7 +246,7 @@ def _check(pattern: re.Pattern[str], texts: Iterable[str], what: str) -> None:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["listed", "kept", "restored", "absent"], "required": True},
+            "state": {"type": "str", "choices": ["kept", "restored", "absent"], "required": True},
             "environments": {"type": "list", "elements": "str", "required": True},
             "run": {"type": "str"},
             "undo": {"type": "str"},

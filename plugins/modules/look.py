@@ -118,13 +118,13 @@ options:
     type: list
     elements: str
     default: [worker, beat, flower]
-  owners:
-    description: Beginnings of markers, as for M(stalk.celery.files). A stray is a change of its environment.
+  marker_prefixes:
+    description: Beginnings of markers, as for M(stalk.celery.files). An orphan is a change of its environment.
     type: list
     elements: str
     default: []
   search:
-    description: Where to look for strays, beside the directories of all O(files).
+    description: Where to look for orphans, beside the directories of all O(files).
     type: list
     elements: str
     default: []
@@ -199,7 +199,7 @@ beats:
   description: Which beats have to be stopped before one of this host starts, and the hosts where to look for them.
   returned: success
   type: dict
-  sample: {hosts: [], members: [], owners: [], keep: [], search: []}
+  sample: {hosts: [], members: [], marker_prefixes: [], keep_markers: [], search: []}
 migrations:
   description: The migrations of each environment that has some, as M(stalk.celery.migration) takes them.
   returned: success
@@ -251,7 +251,7 @@ settled:
   type: list
   elements: str
   sample: [celery-live-w1.service]
-astray:
+orphans:
   description: Units that run, and whose files the collection wrote once and O(files) has not any more.
   returned: success
   type: list
@@ -302,7 +302,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import K
 from ansible_collections.stalk.celery.plugins.module_utils._plan._services import Service, Surroundings
 from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, unit_text
 
-_RESULTS = ("changing", "differing", "unsettled", "running", "settled", "astray", "tried")
+_RESULTS = ("changing", "differing", "unsettled", "running", "settled", "orphans", "tried")
 _PATIENCE = 300
 _MARGIN = 60
 
@@ -339,7 +339,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         else:
             problems.append(str(beside))
     renamed = _files.renamed(files, found)
-    gone = strays(module, files)
+    gone = orphans(module, files)
     absent = [] if problems else [item.path for item in directories if not _paths.exists(item.path)]
     result = {
         "changing": changed_environments(plan, gone, module.params["kinds"]),
@@ -347,7 +347,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         "unsettled": unsettled(systemd, _arguments.requests(module.params["units"])),
         "running": running,
         "settled": [unit for unit in running if unit not in renamed],
-        "astray": running_units(systemd, [os.path.basename(path) for path in gone if path.endswith(".service")]),
+        "orphans": running_units(systemd, [os.path.basename(path) for path in gone if path.endswith(".service")]),
     }
     if module.check_mode:
         for text in _services.told(missing):
@@ -366,11 +366,11 @@ def running_units(systemd: Systemd, names: Sequence[str]) -> list[str]:
     return [unit.name for unit in systemd.show(names).values() if unit.is_running]
 
 
-def strays(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _files.Found]:
+def orphans(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _files.Found]:
     """The files that the collection wrote once and that are not wanted any more."""
     paths = {file.path for file in files}
     directories = [*module.params["search"], *map(os.path.dirname, paths)]
-    return _disk.look_at(_disk.strays(directories, module.params["owners"], paths))
+    return _disk.look_at(_disk.orphans(directories, module.params["marker_prefixes"], paths))
 
 
 def changed_environments(
@@ -379,8 +379,8 @@ def changed_environments(
     """The environments of the files of C(kinds) that C(plan) changes, and of those that have to be C(gone)."""
     changed = [item.content for item in (*plan.write, *plan.adjust)]
     markers = [_files.marker(content) or "" for content in (*changed, *(file.content for file in gone.values()))]
-    owners = [marker.split("/") for marker in markers]
-    return sorted({owner[0] for owner in owners if owner[1] in kinds or owner[1] not in KINDS})
+    parts = [marker.split("/") for marker in markers]
+    return sorted({part[0] for part in parts if part[1] in kinds or part[1] not in KINDS})
 
 
 def unsettled(systemd: Systemd, requests: Sequence[_units.Request]) -> list[str]:
@@ -512,7 +512,7 @@ def main() -> None:
             "directories": _arguments.DIRECTORIES,
             "_texts": _arguments.TEXTS,
             "_script": {"type": "str", "no_log": True},
-            "owners": {"type": "list", "elements": "str", "default": []},
+            "marker_prefixes": {"type": "list", "elements": "str", "default": []},
             "search": {"type": "list", "elements": "str", "default": []},
             "everything": {"type": "bool", "default": False},
             "kinds": {"type": "list", "elements": "str", "default": list(KINDS)},

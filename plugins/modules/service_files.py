@@ -60,7 +60,7 @@ restart:
   type: list
   elements: str
   sample: [celery-live-w1.service]
-strays:
+orphans:
   description: Paths of files of these kinds that the inventory no longer asks for.
   returned: success
   type: list
@@ -72,7 +72,7 @@ units:
   type: list
   elements: dict
   sample: [{name: celery-live-w1.service, state: started, enabled: true}]
-owners:
+marker_prefixes:
   description: Beginnings of the markers of the environments, as M(stalk.celery.units) takes them.
   returned: success
   type: list

@@ -58,7 +58,7 @@ options:
         type: dict
         default: {}
       kept:
-        description: The result of M(stalk.celery.generations) with C(state=listed).
+        description: The result of M(stalk.celery.generation_info).
         type: dict
         default: {}
       unread:

@@ -53,7 +53,7 @@ options:
     type: list
     elements: str
     default: []
-  strays:
+  orphans:
     description:
       - Paths of files that M(stalk.celery.files) found and that have to go.
       - Those that are unit files are stopped and disabled first, all at once. What they are doing ends as their unit
@@ -63,9 +63,9 @@ options:
     type: list
     elements: str
     default: []
-  owners:
+  marker_prefixes:
     description:
-      - Beginnings of markers, for example V(live/). A file of O(strays) with another marker is refused.
+      - Beginnings of markers, for example V(live/). A file of O(orphans) with another marker is refused.
       - By default those of all environments.
     type: list
     elements: str
@@ -100,7 +100,7 @@ EXAMPLES = r"""
       - name: celery-debug-w1.service
         state: stopped
         enabled: false
-    strays: "{{ written.strays }}"
+    orphans: "{{ written.orphans }}"
 """
 
 RETURN = r"""
@@ -177,8 +177,8 @@ def converge(
     systemd: Systemd,
     requests: Sequence[Request],
     restart: Sequence[str],
-    strays: Sequence[str],
-    owners: Sequence[str],
+    orphans: Sequence[str],
+    marker_prefixes: Sequence[str],
     check_mode: bool,
 ) -> dict[str, Any]:
     """Bring the units into their wanted states and return what the module returns.
@@ -186,16 +186,16 @@ def converge(
     Raises UnitsError if a unit does not come up or does not stop; ValueError and SystemdError if nothing of what has
     to be started could be.
     """
-    if strays and not check_mode:
+    if orphans and not check_mode:
         with _disk.alone():  # or two hosts that take over from this one would remove the same files
-            return change(systemd, requests, restart, own_files(strays, owners), check_mode)
-    return change(systemd, requests, restart, own_files(strays, owners), check_mode)
+            return change(systemd, requests, restart, own_files(orphans, marker_prefixes), check_mode)
+    return change(systemd, requests, restart, own_files(orphans, marker_prefixes), check_mode)
 
 
 def change(
     systemd: Systemd, requests: Sequence[Request], restart: Sequence[str], files: Sequence[str], check_mode: bool
 ) -> dict[str, Any]:
-    """What C(converge) does, with those of the strays that are C(files) now."""
+    """What C(converge) does, with those of the orphans that are C(files) now."""
     leaving = [os.path.basename(path) for path in files if os.path.dirname(path) in _systemctl.UNIT_DIRECTORIES]
     staying = list(dict.fromkeys([*(request.name for request in requests), *restart]))
     names = list(dict.fromkeys([*staying, *leaving]))
@@ -226,14 +226,14 @@ def change(
     }
 
 
-def own_files(paths: Sequence[str], owners: Sequence[str]) -> list[str]:
-    """Those of C(paths) that exist. Raises ValueError if one was not written by the collection for C(owners)."""
+def own_files(paths: Sequence[str], marker_prefixes: Sequence[str]) -> list[str]:
+    """Those of C(paths) that exist. Raises ValueError for one that the collection did not write, or not for them."""
     found = _disk.look_at(paths)
     exposed = _disk.exposed(found)
     for path, existing in found.items():
-        problem = _files.not_ours(existing, owners) or exposed.get(path, "")
+        problem = _files.not_ours(existing, marker_prefixes) or exposed.get(path, "")
         if problem:
-            raise ValueError(f"{path} {problem} and is not removed; take it out of 'strays'.")
+            raise ValueError(f"{path} {problem} and is not removed; take it out of 'orphans'.")
     return list(found)
 
 
@@ -288,8 +288,8 @@ def main() -> None:
         argument_spec={
             "units": _arguments.UNITS,
             "restart": {"type": "list", "elements": "str", "default": []},
-            "strays": {"type": "list", "elements": "str", "default": []},
-            "owners": {"type": "list", "elements": "str", "default": []},
+            "orphans": {"type": "list", "elements": "str", "default": []},
+            "marker_prefixes": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 900},
         },
         supports_check_mode=True,
@@ -299,8 +299,8 @@ def main() -> None:
             Systemd(module.run_command, module.params["timeout"]),
             _arguments.requests(module.params["units"]),
             [_arguments.unit_name(name) for name in module.params["restart"]],
-            module.params["strays"],
-            module.params["owners"],
+            module.params["orphans"],
+            module.params["marker_prefixes"],
             module.check_mode,
         )
     except UnitsError as error:

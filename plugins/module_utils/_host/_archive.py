@@ -112,14 +112,14 @@ def _is_meant_to_run(unit: Unit) -> bool:
 
 def own_files(environment: str) -> list[File]:
     """All files of C(environment): those of root with its marker, where nobody else can put files."""
-    owners = [f"{environment}/"]
+    marker_prefixes = [f"{environment}/"]
     unit_directory = _systemctl.UNIT_DIRECTORIES[0]
-    unit_files = _disk.look_at(_disk.strays([unit_directory], owners, set()))
+    unit_files = _disk.look_at(_disk.orphans([unit_directory], marker_prefixes, set()))
     unit_of = _generation.units_of_files({path: found.content for path, found in unit_files.items()})
     library = LIBRARY.format(environment)
     libraries = [library, *(os.path.join(library, name) for name in _paths.names(library))]
     elsewhere = [*PLACES, *libraries, *(os.path.dirname(path) for path in unit_of)]
-    others = _disk.look_at(_disk.strays({*elsewhere} - {unit_directory}, owners, set()))
+    others = _disk.look_at(_disk.orphans({*elsewhere} - {unit_directory}, marker_prefixes, set()))
     return [
         _generation.own_file(path, found.attributes, found.content, unit_of.get(path))
         for path, found in {**unit_files, **others}.items()
@@ -159,7 +159,7 @@ class Return:
     generation: Generation
     found: dict[str, Found]
     plan: _files.Plan
-    strays: list[str]
+    orphans: list[str]
     links: dict[str, str]
     restart: list[str]
     start: list[str]
@@ -175,7 +175,7 @@ class Return:
     @property
     def is_unfinished(self) -> bool:
         """Whether there is a difference that nobody makes by stopping a service by hand."""
-        return bool(self.plan.changed or self.strays or self.links or self.restart or self.enable)
+        return bool(self.plan.changed or self.orphans or self.links or self.restart or self.enable)
 
     @property
     def beats(self) -> dict[str, str]:
@@ -222,7 +222,7 @@ def way_back(generation: Generation, now: Present) -> Return:
         generation=generation,
         found=found,
         plan=plan,
-        strays=[file.path for file in now.generation.files if file.path not in wanted],
+        orphans=[file.path for file in now.generation.files if file.path not in wanted],
         links=links,
         restart=sorted(running.keys() & {*plan.restart, *stale, *looked["moved"]}),
         start=sorted(wanted_up - {name for name, unit in now.units.items() if unit["ActiveState"] != "inactive"}),

@@ -29,7 +29,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._files import (
     Found,
     Plan,
     Wanted,
-    is_stray,
+    is_orphan,
     marker,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._plan._log_directories import Ground
@@ -253,19 +253,22 @@ def forget(units: Iterable[str]) -> None:
             _paths.unlink(os.path.join(STAMPS, unit))
 
 
-def strays(
-    directories: Iterable[str], owners: Iterable[str], wanted: Container[str], keep: Container[str] = ()
+def orphans(
+    directories: Iterable[str],
+    marker_prefixes: Iterable[str],
+    wanted: Container[str],
+    keep_markers: Container[str] = (),
 ) -> list[str]:
-    """Files of root directly in C(directories), which are root's, that C(owners) wrote, but not C(wanted) ones.
+    """Files of root directly in C(directories), which are root's, that carry a marker with one of C(marker_prefixes).
 
-    Nor with markers that are to C(keep).
+    Without C(wanted) ones, and without those of C(keep_markers).
     """
-    prefixes = list(owners)
+    prefixes = list(marker_prefixes)
     return sorted(
         path
         for directory in sorted(set(directories))
         for path, head in _heads(directory)
-        if path not in wanted and is_stray(head, prefixes, keep)
+        if path not in wanted and is_orphan(head, prefixes, keep_markers)
     )
 
 

@@ -194,14 +194,14 @@ def foreign(path: str, own: str, existing: Found) -> list[str]:
     return []
 
 
-def not_ours(existing: Found, owners: Iterable[str]) -> str:
-    """Why this is no file that the collection wrote for one of C(owners) (marker prefixes), empty if it is."""
+def not_ours(existing: Found, marker_prefixes: Iterable[str]) -> str:
+    """Why this is no file that the collection wrote, with one of C(marker_prefixes), empty if it is."""
     name = marker(existing.content) if existing.kind == "file" else None
     if name is None:
         return "was not written by stalk.celery"
     if not existing.is_roots:
         return f"belongs to {existing.attributes}, so it was not written by root,"
-    prefixes = tuple(owners)
+    prefixes = tuple(marker_prefixes)
     return f"belongs to {name}" if prefixes and not name.startswith(prefixes) else ""
 
 
@@ -234,7 +234,7 @@ def diff(path: str, before: str, after: str) -> Diff:
     return {"before_header": path, "after_header": path, "before": before, "after": after}
 
 
-def is_stray(content: bytes, owners: Iterable[str], keep: Container[str] = ()) -> bool:
-    """True for a file that one of C(owners) (marker prefixes) wrote, but not with a marker that is to C(keep)."""
+def is_orphan(content: bytes, marker_prefixes: Iterable[str], keep_markers: Container[str] = ()) -> bool:
+    """True for a file whose marker begins with one of C(marker_prefixes) and is none of C(keep_markers)."""
     name = marker(content)
-    return name is not None and name not in keep and name.startswith(tuple(owners))
+    return name is not None and name not in keep_markers and name.startswith(tuple(marker_prefixes))

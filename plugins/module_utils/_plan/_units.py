@@ -126,7 +126,7 @@ class Plan:
 def plan(
     requests: Sequence[Request],
     restart: Collection[str],
-    strays: Collection[str],
+    orphans: Collection[str],
     units: Mapping[str, Unit],
     stamps: Mapping[str, int],
 ) -> Plan:
@@ -134,9 +134,9 @@ def plan(
 
     C(restart) are units whose configuration changed in this run; C(stamps) tell of changes by name of the unit, in
     microseconds of CLOCK_MONOTONIC, so that a unit that is older than its files is found whatever happened before.
-    C(strays) are units that have to go.
+    C(orphans) are units that have to go.
     """
-    unwanted = {*strays, *(request.name for request in requests if not request.started)}
+    unwanted = {*orphans, *(request.name for request in requests if not request.started)}
     stale = {
         request.name
         for request in requests
@@ -152,7 +152,7 @@ def plan(
         enable=_sorted(r.name for r in requests if r.enabled and not units[r.name].is_enabled),
         disable=_sorted(
             name
-            for name in {*strays, *(request.name for request in requests if not request.enabled)}
+            for name in {*orphans, *(request.name for request in requests if not request.enabled)}
             if units[name].is_enabled
         ),
         stop=_sorted(name for name in unwanted if not units[name].is_down),

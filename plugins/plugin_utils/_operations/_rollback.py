@@ -29,7 +29,7 @@ def rollback_of(
 
     It undoes the last run that left a difference on any host. A rollback that died is finished, and not undone.
 
-    :param hosts: what the module generations lists, of each host.
+    :param hosts: what the module generation_info returns, of each host.
     :param wanted: the run that the user wants to have undone, empty for the last one.
     :param missing: hosts of the environments that could not be asked.
     :param limit: the text of ``--limit``, empty when there is none.

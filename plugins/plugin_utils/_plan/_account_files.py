@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import marker
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import marker_line
 
 Account = Mapping[str, Any]
 
@@ -34,11 +34,11 @@ def accounts_of(
 
 def _file(environment: Mapping[str, Any], account: Account) -> dict[str, Any]:
     names = {key: environment[key] for key in ("name", "user", "group", "home")}
-    own = marker(environment["name"], "environment", "accounts")
+    own = marker_line(environment["name"], "environment", "accounts")
     return {
         "path": _path(environment),
         "template": "etc/sysusers.d/celery.conf.j2",
-        "variables": {**names, "makes_user": account["makes_user"], "marker": own},
+        "variables": {**names, "makes_user": account["makes_user"], "marker_line": own},
     }
 
 

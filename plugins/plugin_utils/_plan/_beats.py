@@ -21,11 +21,12 @@ def other_beats(
     :param settled: the units of this host that run as what they are to be; a beat among them has no other beside it.
     :param groups: the inventory's groups and their hosts.
     :return: the ``hosts``, to which this one belongs too, and those of them that must not be passed over, since they
-        are in a group of the environments, as ``members``; the beginnings of the markers of the beats as ``owners``,
-        and the markers of those that may go on as ``keep``; the directories where to ``search`` for them.
+        are in a group of the environments, as ``members``; the beginnings of the markers of the beats as
+        ``marker_prefixes``, and the markers of those that may go on as ``keep_markers``; the directories where to
+        ``search`` for them.
     """
     starting = {
-        service["environment"]: service["owner"]
+        service["environment"]: service["marker"]
         for service in services
         if service["kind"] == "beat" and service["state"] == "started" and service["unit"] not in settled
     }
@@ -33,7 +34,7 @@ def other_beats(
     return {
         "hosts": hosts,
         "members": [host for host in hosts if any(host in groups.get(name, []) for name in starting)],
-        "owners": [f"{name}/beat/" for name in starting],
-        "keep": list(starting.values()),
+        "marker_prefixes": [f"{name}/beat/" for name in starting],
+        "keep_markers": list(starting.values()),
         "search": list(SEARCH),
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._directives import line_of
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import LIBRARY, Service, marker
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import LIBRARY, Service, marker_line
 
 Entry = dict[str, Any]
 
@@ -90,14 +90,14 @@ def _of_environment(service: Service) -> list[Entry]:
         {
             "path": f"/etc/systemd/system/{service['target']}",
             "template": "etc/systemd/system/celery.target.j2",
-            "variables": {"name": name, "marker": marker(name, "environment", "target")},
+            "variables": {"name": name, "marker_line": marker_line(name, "environment", "target")},
         },
         {
             "path": f"/usr/local/bin/celery-{name}",
             "template": "usr/local/bin/celery.j2",
             "variables": {
                 "service": service,
-                "marker": marker(name, "environment", "command"),
+                "marker_line": marker_line(name, "environment", "command"),
                 "program": _COMMAND_SOURCE.read_text(encoding="utf-8").strip(),
             },
             "mode": "0755",
@@ -109,7 +109,7 @@ def _of_environment(service: Service) -> list[Entry]:
                 "name": name,
                 "stem": service["watch"].removesuffix(".service"),
                 "target": service["target"],
-                "marker": marker(name, "environment", "watch"),
+                "marker_line": marker_line(name, "environment", "watch"),
                 "program": f"{LIBRARY.format(environment=name)}/{_WATCH_SOURCE}",
                 "version": _version((_WATCH_SOURCE,)),
             },
@@ -129,5 +129,5 @@ def _library_file(path: str, environment: str) -> Entry:
     text = (_LIBRARY_SOURCE / path).read_text(encoding="utf-8")
     return {
         "path": f"{LIBRARY.format(environment=environment)}/{path}",
-        "content": f"{comment} {marker(environment, 'environment', 'library')}\n{text}",
+        "content": f"{comment} {marker_line(environment, 'environment', 'library')}\n{text}",
     }

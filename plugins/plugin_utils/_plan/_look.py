@@ -50,7 +50,7 @@ def question_of(inventory: Inventory, options: Options, accounts: Accounts) -> d
         "directories": [*of_services["directories"], *of_accounts["directories"]],
         "services": plan.trials(is_installed(options)),
         "units": plan.units(options["kinds"]),
-        "owners": plan.owners(),
+        "marker_prefixes": plan.marker_prefixes(),
         "search": list(SEARCH),
         "virtualenvs": plan.virtualenvs(),
     }

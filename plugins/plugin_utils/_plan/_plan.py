@@ -68,7 +68,7 @@ class Plan:
         """The files of the services of some kinds, and their directories, as the module files takes them."""
         return files_of(self.services, kinds)
 
-    def owners(self, kinds: Collection[str] = tuple(KINDS)) -> list[str]:
+    def marker_prefixes(self, kinds: Collection[str] = tuple(KINDS)) -> list[str]:
         """Beginnings of the markers of these services, and of orphans beside them."""
         return [f"{one['name']}/{kind}/" for one in self.environments for kind in kinds]
 

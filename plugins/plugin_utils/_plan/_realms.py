@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._environments import environments_of_run
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec, validate
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import marker
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import marker_line
 from jinja2 import UndefinedError
 
 Realm = dict[str, Any]
@@ -83,7 +83,7 @@ def instances_of(realms: Sequence[Realm], program: str, selinux: bool) -> dict[s
 def _instance(realm: Realm, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     unit = _unit_of_realm(realm["name"], realm["kind"])
     stem = unit.removesuffix(".service")
-    variables = {**given, "realm": realm, "stem": stem, "marker": marker("broker", "redis", stem)}
+    variables = {**given, "realm": realm, "stem": stem, "marker_line": marker_line("broker", "redis", stem)}
     paths = {
         f"/etc/celery-broker/{stem}.conf": "etc/celery-broker/redis.conf.j2",
         f"/etc/systemd/system/{unit}": "etc/systemd/system/redis.service.j2",

@@ -64,7 +64,7 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
         service.setdefault("log_file", f"{_LOGS}/{{name}}.log".format(**names))
     if kind == "beat" and "log_file" in service:
         service["log_file"] = file_of_beat(service["log_file"])
-    owner = "/".join(filter(None, (names["environment"], kind, names["name"], _claim(kind, service))))
+    marker = "/".join(filter(None, (names["environment"], kind, names["name"], _claim(kind, service))))
     return {
         **service,
         **{key: environment[key] for key in ("user", "group", "home")},
@@ -74,8 +74,8 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
         "library": LIBRARY.format(**names),
         "handover": f"{_STATE.format(**names)}/{names['name']}.handover",
         "watch": "stalk-watch-{environment}.service".format(**names),
-        "owner": owner,
-        "marker": marker(owner),
+        "marker": marker,
+        "marker_line": marker_line(marker),
         "managed_virtualenv": "packages" in environment and service["virtualenv"] == environment["virtualenv"],
         **_paths_of(service, _visible_paths(environment["home"], service["directory"], service["virtualenv"])),
         "log_directory": directory_of(service.get("log_file", ""), _LOGS.format(**names)),
@@ -149,9 +149,9 @@ def _of_worker(service: Service) -> dict[str, Any]:
     return {"node": service["node"], "queues": service["queues"], "pool": service.get("pool", "")}
 
 
-def marker(*owner: str) -> str:
-    """Return the text by which the collection recognises the files that it wrote, of ``live/worker/w1`` for example."""
-    return f"Managed by stalk.celery: {'/'.join(owner)}. Ansible overwrites local changes."
+def marker_line(*marker: str) -> str:
+    """Return the line by which the collection recognizes the files that it wrote, of ``live/worker/w1`` for example."""
+    return f"Managed by stalk.celery: {'/'.join(marker)}. Ansible overwrites local changes."
 
 
 def _paths_of(service: Service, visible: Sequence[str]) -> dict[str, list[str]]:

@@ -42,7 +42,7 @@ _STATES = {
     "no broker": "without broker",
     NO_ANSWER: "runs, but does not answer",
 }
-_ASTRAY = {"environment": "still there, though the host left the group", "service": "not in the inventory"}
+_ORPHAN = {"environment": "still there, though the host left the group", "service": "not in the inventory"}
 _WITH_JOURNAL = {
     "failed": "failed ({journal})",
     "crashes again and again": "crashes again and again ({journal} says why); deploy code that works, then",
@@ -86,8 +86,8 @@ def _troubles(row: Row) -> list[str]:
     """Return what is wrong with a service; what makes the rest irrelevant stands alone."""
     if not row.service or row.state == UNKNOWN:  # its host stands there with the reason
         return []
-    if row.astray:
-        return [_ASTRAY[row.astray]]
+    if row.orphan:
+        return [_ORPHAN[row.orphan]]
     newer_files = bool({*row.stale} & {*_NEWER_FILES})
     return [
         *[_STATES.get(row.state, "failed")] * row.bad,

@@ -52,7 +52,7 @@ class Row:
 
     ``stale`` says why the service does not run what it should: ``inventory`` (the files on the host are not what the
     inventory asks for), ``configuration``, ``release``, ``code`` (what is on the host is newer than the process).
-    ``astray`` is set for a service that the inventory does not ask for, to ``service``, or to ``environment`` when the
+    ``orphan`` is set for a service that the inventory does not ask for, to ``service``, or to ``environment`` when the
     host is not even in the environment's group. ``running`` and ``concurrency`` are None where nobody knows them.
     ``seen`` is when the host was looked at, by its own clock, by which ``since`` and ``tick`` are.
     """
@@ -73,7 +73,7 @@ class Row:
     concurrency: int | None = None
     release: str = ""
     stale: tuple[str, ...] = ()
-    astray: str = ""
+    orphan: str = ""
     tick: str = ""
     seen: str = ""
 
@@ -85,7 +85,7 @@ class Row:
     @property
     def troubled(self) -> bool:
         """Whether there is anything to do about it."""
-        return bool(self.bad or self.stale or self.astray)
+        return bool(self.bad or self.stale or self.orphan)
 
 
 def rows_of(reports: Iterable[Report], limit: str = "") -> list[Row]:
@@ -151,13 +151,13 @@ def _row(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any] |
         concurrency=None if active is None else worker.get("concurrency"),
         release=service["release"],
         stale=(*outdated, *service["stale"]),
-        astray=_astray(report, service, wanted),
+        orphan=_orphan(report, service, wanted),
         tick=tick[1] if tick else "",
         seen=report["now"],
     )
 
 
-def _astray(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> str:
+def _orphan(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> str:
     if service["environment"] not in report["groups"]:
         return "environment"
     return "" if wanted else "service"

@@ -137,7 +137,7 @@ def inspected_of(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def generations_of(said: Any, problems: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the generations of each environment that the module of that name has listed; adds to ``problems``."""
+    """Return the generations of each environment that generation_info returned; adds to ``problems``."""
     found: dict[str, list[dict[str, Any]]] = _read("generations", table(items(_GENERATION)), said, problems)
     return found
 

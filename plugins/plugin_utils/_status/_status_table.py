@@ -20,7 +20,7 @@ Cells = dict[str, str]
 _GAP = "  "
 _SHORTEST = {"QUEUES": 12, "CONFIGURATION": 13, "RELEASE": 14}  # columns whose cells may lose their ends
 _FIRST_TO_GO = ("PID", "RELEASE", "MEMORY")  # columns to leave out when that is not enough
-_ASTRAY = {"environment": "left group", "service": "not wanted"}
+_ORPHAN = {"environment": "left group", "service": "not wanted"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def name_of(release: str) -> str:
 
 def configuration_text(row: Row) -> str:
     """Return whether a service is and runs what it should."""
-    if row.astray:
-        return _ASTRAY[row.astray]
+    if row.orphan:
+        return _ORPHAN[row.orphan]
     if row.stale:
         return f"stale: {', '.join(row.stale)}"
     return "current" if row.since else ""
@@ -84,7 +84,7 @@ def _cells(row: Row, now: datetime) -> Cells:
         "QUEUES": queues_text(row),
         "RUNNING": running_text(row),
         "RELEASE": name_of(row.release),
-        "CONFIGURATION": _loud(configuration_text(row), bool(row.stale or row.astray)),
+        "CONFIGURATION": _loud(configuration_text(row), bool(row.stale or row.orphan)),
         "LAST TICK": ago(row.tick, row.seen, now),
     }
 

@@ -23,7 +23,7 @@ def others(settled: list[str], own: str = "app2", **beat: Any) -> dict[str, list
 
 def kept(**beat: Any) -> str:
     """Return the marker of the only beats that may go on beside one that starts on app2."""
-    [marker] = others([], **beat)["keep"]
+    [marker] = others([], **beat)["keep_markers"]
     return marker
 
 
@@ -35,8 +35,8 @@ def test_a_beat_that_starts_is_stopped_on_all_hosts_where_it_is_another() -> Non
     assert others(["celery-live-w1.service"], host="app2") == {
         "hosts": ["app1", "app2", "db1"],
         "members": ["app1", "app2"],
-        "owners": ["live/beat/"],
-        "keep": ["live/beat/beat/app2"],
+        "marker_prefixes": ["live/beat/"],
+        "keep_markers": ["live/beat/beat/app2"],
         "search": PLACES,
     }
 
@@ -54,7 +54,7 @@ def test_beats_of_several_hosts_go_on_beside_those_with_the_same_lock_only() -> 
 def test_a_beat_of_one_host_goes_on_beside_none_whatever_its_scheduler() -> None:
     alone = kept(host="app2", scheduler=REDBEAT)
     assert alone == kept(hosts=["app2"]) != kept(hosts=["app1", "app2"], scheduler=REDBEAT)
-    assert alone not in others([], "app1", host="app1", scheduler=REDBEAT)["keep"]
+    assert alone not in others([], "app1", host="app1", scheduler=REDBEAT)["keep_markers"]
 
 
 def test_two_environments_ask_a_host_once() -> None:
@@ -62,7 +62,7 @@ def test_two_environments_ask_a_host_once() -> None:
     assert other_beats(services(environments(both), "app2"), [], GROUPS) == {
         "hosts": GROUPS["all"],
         "members": ["app1", "app2"],
-        "owners": ["live/beat/", "uat/beat/"],
-        "keep": ["live/beat/beat/app2", "uat/beat/beat/app2"],
+        "marker_prefixes": ["live/beat/", "uat/beat/"],
+        "keep_markers": ["live/beat/beat/app2", "uat/beat/beat/app2"],
         "search": PLACES,
     }

@@ -31,10 +31,10 @@ def test_marker(text: str, expected: str | None) -> None:
 
 def test_the_templates_of_the_role_have_their_markers_where_they_are_found() -> None:
     templates = Path(__file__).parents[4] / "roles/celery_service/templates"
-    paths = [path for path in templates.rglob("*.j2") if "marker" in path.read_text(encoding="utf-8")]
+    paths = [path for path in templates.rglob("*.j2") if "marker_line" in path.read_text(encoding="utf-8")]
     assert paths
     for path in paths:
-        assert any("marker |" in line for line in path.read_text(encoding="utf-8").splitlines()[:3])
+        assert any("marker_line |" in line for line in path.read_text(encoding="utf-8").splitlines()[:3])
 
 
 def test_unknown_accounts_are_told_with_all_their_paths() -> None:

@@ -21,12 +21,12 @@ STATES = {
 
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[list[Request], set[str], set[str], dict[str, Unit], dict[str, int]]:
-    """Requests, units to restart, strays, units and stamps, in any combination that can occur."""
-    strays = draw(st.sets(st.sampled_from(NAMES)))
+    """Requests, units to restart, orphans, units and stamps, in any combination that can occur."""
+    orphans = draw(st.sets(st.sampled_from(NAMES)))
     requests = [
         Request(name, started=draw(st.booleans()), enabled=draw(st.booleans()))
         for name in NAMES
-        if name not in strays and draw(st.booleans())
+        if name not in orphans and draw(st.booleans())
     ]
     units = {}
     for name in NAMES:
@@ -41,8 +41,8 @@ def situations(draw: st.DrawFn) -> tuple[list[Request], set[str], set[str], dict
                 "ExecMainStartTimestampMonotonic": str(draw(st.integers(0, 3))),
             },
         )
-    restart = draw(st.sets(st.sampled_from([name for name in NAMES if name not in strays] or [NAMES[0]]))) - strays
-    return requests, restart, strays, units, draw(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 3)))
+    restart = draw(st.sets(st.sampled_from([name for name in NAMES if name not in orphans] or [NAMES[0]]))) - orphans
+    return requests, restart, orphans, units, draw(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 3)))
 
 
 def done(changes: Plan, units: dict[str, Unit]) -> dict[str, Unit]:
@@ -63,22 +63,22 @@ def done(changes: Plan, units: dict[str, Unit]) -> dict[str, Unit]:
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
     situation: tuple[list[Request], set[str], set[str], dict[str, Unit], dict[str, int]],
 ) -> None:
-    requests, restart, strays, units, stamps = situation
-    after = done(plan(requests, restart, strays, units, stamps), units)
-    assert plan(requests, (), strays, after, stamps) == Plan()
+    requests, restart, orphans, units, stamps = situation
+    after = done(plan(requests, restart, orphans, units, stamps), units)
+    assert plan(requests, (), orphans, after, stamps) == Plan()
 
 
 @given(situations())
 def test_after_a_plan_every_unit_is_as_wanted(
     situation: tuple[list[Request], set[str], set[str], dict[str, Unit], dict[str, int]],
 ) -> None:
-    requests, restart, strays, units, stamps = situation
-    after = done(plan(requests, restart, strays, units, stamps), units)
+    requests, restart, orphans, units, stamps = situation
+    after = done(plan(requests, restart, orphans, units, stamps), units)
     for request in requests:
         assert after[request.name].is_up is request.started
         assert after[request.name].is_enabled is request.enabled
         assert not request.started or after[request.name].started_at >= stamps.get(request.name, 0)
-    for name in strays:
+    for name in orphans:
         assert after[name].is_down
         assert not after[name].is_enabled
 
@@ -87,11 +87,11 @@ def test_after_a_plan_every_unit_is_as_wanted(
 def test_nobody_is_touched_twice_or_unasked(
     situation: tuple[list[Request], set[str], set[str], dict[str, Unit], dict[str, int]],
 ) -> None:
-    requests, restart, strays, units, stamps = situation
-    changes = plan(requests, restart, strays, units, stamps)
+    requests, restart, orphans, units, stamps = situation
+    changes = plan(requests, restart, orphans, units, stamps)
     moved = [*changes.stop, *changes.restart, *changes.start]
     assert len(moved) == len(set(moved))
-    assert {*moved, *changes.enable, *changes.disable} <= {*(request.name for request in requests), *restart, *strays}
+    assert {*moved, *changes.enable, *changes.disable} <= {*(request.name for request in requests), *restart, *orphans}
     assert all(units[name]["ActiveState"] == "failed" for name in changes.reset)
     assert set(changes.reset) <= set(changes.start)
 

@@ -182,9 +182,9 @@ def test_check_mode_predicts_on_a_bare_host_and_changes_nothing(run: Run, file: 
 def test_check_mode_predicts_what_the_run_then_does(run: Run, file: Make, etc: Path) -> None:
     (etc / "a").write_text(f"{MARK}old\n")
     (etc / "old").write_text(MARK)
-    arguments = {"files": [file("a", unit=UNIT), file("b")], "owners": ["live/worker/"]}
+    arguments = {"files": [file("a", unit=UNIT), file("b")], "marker_prefixes": ["live/worker/"]}
     predicted, done = run("files", check=True, **arguments), run("files", **arguments)
-    for name in ("changed", "changed_files", "restart", "strays", "diff"):
+    for name in ("changed", "changed_files", "restart", "orphans", "diff"):
         assert predicted[name] == done[name]
 
 
@@ -308,9 +308,9 @@ def test_a_dead_run_leaves_whole_files_and_the_next_one_ends_the_work(
     assert sorted(path.name for path in etc.iterdir()) == ["a", "b"]
 
 
-def test_what_a_dead_run_left_is_a_stray(run: Run, file: Make, etc: Path) -> None:
+def test_what_a_dead_run_left_is_an_orphan(run: Run, file: Make, etc: Path) -> None:
     (etc / ".old.stalk-celery").write_text(MARK)
-    assert run("files", files=[file("a")], owners=["live/"])["strays"] == [str(etc / ".old.stalk-celery")]
+    assert run("files", files=[file("a")], marker_prefixes=["live/"])["orphans"] == [str(etc / ".old.stalk-celery")]
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_other(
@@ -420,14 +420,14 @@ def test_a_linked_directory_is_accepted_as_it_is_and_never_changed(
     assert mode(etc) == 0o755
 
 
-def test_a_file_with_a_marker_to_keep_is_no_stray(run: Run, file: Make, etc: Path) -> None:
+def test_a_file_with_a_marker_to_keep_is_no_orphan(run: Run, file: Make, etc: Path) -> None:
     (etc / "same").write_text(MARK.replace("w1", "w1/lock"))
     (etc / "other").write_text(MARK.replace("w1", "w1/lock2"))
-    result = run("files", files=[file("a")], owners=["live/worker/"], keep=["live/worker/w1/lock"])
-    assert result["strays"] == [str(etc / "other")]
+    result = run("files", files=[file("a")], marker_prefixes=["live/worker/"], keep_markers=["live/worker/w1/lock"])
+    assert result["orphans"] == [str(etc / "other")]
 
 
-def test_strays_are_what_the_owners_wrote_and_nobody_wants_any_more(
+def test_orphans_are_what_the_owners_wrote_and_nobody_wants_any_more(
     run: Run, file: Make, etc: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -443,24 +443,25 @@ def test_strays_are_what_the_owners_wrote_and_nobody_wants_any_more(
     (etc / "below/old").write_text(MARK)
     (etc / "link").symlink_to(etc / "below/old")
     before = everything(tmp_path)
-    result = run("files", files=[file("a")], owners=["live/worker/"], search=[str(other), str(tmp_path / "absent")])
-    assert result["strays"] == [str(etc / "old"), str(other / "old")]
+    places = [str(other), str(tmp_path / "absent")]
+    result = run("files", files=[file("a")], marker_prefixes=["live/worker/"], search=places)
+    assert result["orphans"] == [str(etc / "old"), str(other / "old")]
     after = everything(tmp_path)
     assert {path: after[path] for path in before if path != str(etc)} == {
         path: before[path] for path in before if path != str(etc)
     }
 
 
-def test_strays_alone_are_no_change(run: Run, file: Make, etc: Path) -> None:
+def test_orphans_alone_are_no_change(run: Run, file: Make, etc: Path) -> None:
     run("files", files=[file("a")])
     (etc / "old").write_text(MARK)
-    result = run("files", files=[file("a")], owners=["live/worker/"])
-    assert (result["changed"], result["strays"]) == (False, [str(etc / "old")])
+    result = run("files", files=[file("a")], marker_prefixes=["live/worker/"])
+    assert (result["changed"], result["orphans"]) == (False, [str(etc / "old")])
 
 
-def test_without_owners_there_are_no_strays(run: Run, file: Make, etc: Path) -> None:
+def test_without_owners_there_are_no_orphans(run: Run, file: Make, etc: Path) -> None:
     (etc / "old").write_text(MARK)
-    assert run("files", files=[file("a")])["strays"] == []
+    assert run("files", files=[file("a")])["orphans"] == []
 
 
 def test_a_new_file_gets_the_context_of_its_final_path(

@@ -155,16 +155,16 @@ def test_a_user_does_not_get_its_own_files_into_a_generation(
 def test_nothing_but_files_of_the_environment_is_removed(run: Run, manager: Manager, home: Path, what: str) -> None:
     path = manager.unit_directory / "celery-live-w1.service"
     path.write_text(MARK.replace("uat", "live") if what == "another environment" else MARK)
-    stray = path
+    orphan = path
     if what == "a file of a user":
         os.chown(path, UAT, UAT)
     elif what == "a directory of a user":
-        stray = home / "w1.conf"
-        stray.write_text(MARK)
+        orphan = home / "w1.conf"
+        orphan.write_text(MARK)
     elif what == "a swapped one":
         (home / "conf").symlink_to(manager.unit_directory)
-        stray = home / "conf" / path.name
-    result = run("units", strays=[str(stray)], owners=["uat/"])
+        orphan = home / "conf" / path.name
+    result = run("units", orphans=[str(orphan)], marker_prefixes=["uat/"])
     assert ("is not removed" in result.get("msg", "")) or result["removed"] == []
     assert path.exists()
 

@@ -71,8 +71,7 @@ class Host:
         return self._run("generations", state="restored", **{"environments": ["live"], "undo": undo, **options})
 
     def listed(self, environment: str = "live") -> list[dict[str, Any]]:
-        result = self._run("generations", state="listed", environments=[environment])
-        assert result["changed"] is False
+        result = self._run("generation_info", environments=[environment])
         generations: list[dict[str, Any]] = result["generations"][environment]
         return generations
 
@@ -122,7 +121,7 @@ def test_what_was_kept_comes_back(host: Host) -> None:
     assert (result["restored"], result["restart"]) == (["live"], [W1])
     assert result["changed_files"] == [str(host.env_file(W1))]
     assert result["units"] == [{"name": W1, "state": "started", "enabled": True}]
-    assert sorted(result["strays"]) == sorted([str(host.manager.unit_directory / W2), str(host.env_file(W2))])
+    assert sorted(result["orphans"]) == sorted([str(host.manager.unit_directory / W2), str(host.env_file(W2))])
     assert host.env_file(W2).exists()
 
 
@@ -290,7 +289,7 @@ def test_beat_that_is_to_start_is_named(host: Host) -> None:
     """It must not run on another host then, unless with the same marker. So it is if its own marker is another."""
     unit = host.manager.unit_directory / "celery-live-beat.service"
     marker = "live/beat/beat/redbeat.RedBeatScheduler"
-    starting = [{"environment": "live", "unit": unit.name, "owner": marker}]
+    starting = [{"environment": "live", "unit": unit.name, "marker": marker}]
     host.worker()
     unit.write_text(f"# Managed by stalk.celery: {marker}.\n")
     host.manager.running(W1, unit.name)
@@ -435,7 +434,7 @@ def test_check_mode_changes_nothing_and_predicts(host: Host) -> None:
     predicted = host.restore(FIRST, check=True)
     assert "new" in host.env_file(W1).read_text()
     done = host.restore(FIRST)
-    for key in ("changed", "restored", "changed_files", "restart", "strays", "units", "diff"):
+    for key in ("changed", "restored", "changed_files", "restart", "orphans", "units", "diff"):
         assert predicted[key] == done[key]
 
 
@@ -505,7 +504,7 @@ def test_absent_removes_the_generations_and_names_all_files(run: Run, host: Host
     files = sorted([str(host.manager.unit_directory / W1), str(host.env_file(W1))])
     for check in (True, False):
         result = run("generations", state="absent", environments=["live"], check=check)
-        assert (result["changed"], sorted(result["strays"])) == (True, files)
+        assert (result["changed"], sorted(result["orphans"])) == (True, files)
     assert list(host.generations.rglob("*.json")) == []
     assert run("generations", state="absent", environments=["live"])["changed"] is False
 

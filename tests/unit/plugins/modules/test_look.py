@@ -496,8 +496,8 @@ def test_services_that_run_and_are_not_wanted_any_more(run: Run, manager: Manage
     manager.file("celery-live-foreign.service", "[Service]\n")
     manager.running("celery-live-old.service", "celery-live-foreign.service")
     manager.add("celery-live-down.service")
-    places = {"owners": ["live/worker/"], "search": [str(manager.unit_directory)]}
-    assert run("look", check=True, files=[], services=[], **places)["astray"] == ["celery-live-old.service"]
+    places = {"marker_prefixes": ["live/worker/"], "search": [str(manager.unit_directory)]}
+    assert run("look", check=True, files=[], services=[], **places)["orphans"] == ["celery-live-old.service"]
 
 
 def test_a_service_that_runs_with_another_marker_is_not_settled(run: Run, manager: Manager, project: Project) -> None:
@@ -513,10 +513,11 @@ def test_a_service_that_runs_with_another_marker_is_not_settled(run: Run, manage
 
 def test_the_environments_that_change(run: Run, manager: Manager, project: Project) -> None:
     """A file that is written, one that is adjusted, one that has to go; in check mode too."""
-    files, owners = project.files(), ["live/worker/"]
+    files = project.files()
+    arguments = {"files": files, "marker_prefixes": ["live/worker/"]}
 
     def changing(*, check: bool = False) -> list[str]:
-        result: list[str] = run("look", check=check, files=files, owners=owners, services=[])["changing"]
+        result: list[str] = run("look", check=check, services=[], **arguments)["changing"]
         return result
 
     assert (changing(), changing(check=True)) == (["live"], ["live"])

@@ -56,7 +56,7 @@ def test_a_second_run_changes_nothing(run: Run, manager: Manager) -> None:
 
 @pytest.mark.parametrize("count", [1, 40])
 def test_the_number_of_calls_does_not_depend_on_the_number_of_units(run: Run, manager: Manager, count: int) -> None:
-    """Every verb at once: reload, stop, disable, reset-failed, enable, restart and start, and strays."""
+    """Every verb at once: reload, stop, disable, reset-failed, enable, restart and start, and orphans."""
     kinds = {
         kind: [f"{kind}-{number}.service" for number in range(count)] for kind in ("new", "off", "old", "bad", "x")
     }
@@ -70,7 +70,7 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_units(run: Run, ma
             *wanted(*kinds["off"], state="stopped", enabled=False),
         ],
         restart=kinds["old"],
-        strays=[manager.file(name) for name in kinds["x"]],
+        orphans=[manager.file(name) for name in kinds["x"]],
     )
     assert Counter(call.split()[0] for call in manager.calls) == {
         "show": 4,
@@ -247,27 +247,27 @@ def test_a_failed_restart_does_not_keep_the_others_from_starting(run: Run, manag
     assert manager.units[W2]["ActiveState"] == "active"
 
 
-def test_strays_are_stopped_and_disabled_before_their_files_go(run: Run, manager: Manager, stamps: Path) -> None:
+def test_orphans_are_stopped_and_disabled_before_their_files_go(run: Run, manager: Manager, stamps: Path) -> None:
     manager.running(W1, W2)
     manager.add(W3)
     stamp(stamps, W1, 0)
     other = manager.unit_directory.parent / "w1.conf"
     other.write_text("# Managed by stalk.celery: live/worker/w1.\n")
-    strays = [manager.file(W1), manager.file(W2), str(other)]
-    result = run("units", units=wanted(W3), strays=strays)
-    assert (result["stopped"], result["disabled"], result["removed"]) == ([W1, W2], [W1, W2], strays)
-    assert not any(Path(path).exists() for path in strays)
+    orphans = [manager.file(W1), manager.file(W2), str(other)]
+    result = run("units", units=wanted(W3), orphans=orphans)
+    assert (result["stopped"], result["disabled"], result["removed"]) == ([W1, W2], [W1, W2], orphans)
+    assert not any(Path(path).exists() for path in orphans)
     assert not (stamps / W1).exists()
     verbs = [call.split()[0] for call in manager.calls]
     assert verbs.index("stop") < verbs.index("daemon-reload") < verbs.index("start")
     assert manager.units[W1]["stopped_with_file"] is True
 
 
-def test_a_stray_that_does_not_stop_keeps_its_file(run: Run, manager: Manager) -> None:
+def test_an_orphan_that_does_not_stop_keeps_its_file(run: Run, manager: Manager) -> None:
     manager.running(W1, sticks=True)
     manager.add(W2)
     path = manager.file(W1)
-    result = run("units", units=wanted(W2), strays=[path])
+    result = run("units", units=wanted(W2), orphans=[path])
     assert f"{W1} has not stopped yet: active (running). Nothing of it was removed." in result["msg"]
     assert Path(path).exists()
     assert manager.units[W2].get("ActiveState", "inactive") == "inactive"
@@ -281,23 +281,23 @@ def test_a_stopped_unit_does_not_stay_failed(run: Run, manager: Manager) -> None
     assert f"reset-failed {W1} {W2}" in manager.calls
 
 
-def test_a_stray_that_failed_is_forgotten(run: Run, manager: Manager) -> None:
+def test_an_orphan_that_failed_is_forgotten(run: Run, manager: Manager) -> None:
     manager.add(W1, ActiveState="failed", Result="exit-code")
     manager.running(W2, stops_as="failed")
-    run("units", strays=[manager.file(W1), manager.file(W2)])
+    run("units", orphans=[manager.file(W1), manager.file(W2)])
     assert f"reset-failed {W1} {W2}" in manager.calls
 
 
 def test_a_foreign_file_is_never_removed(run: Run, manager: Manager) -> None:
     manager.running(W1, W2)
     paths = [manager.file(W1), manager.file(W2, "# by hand\n")]
-    result = run("units", strays=paths)
+    result = run("units", orphans=paths)
     assert f"{paths[1]} was not written by stalk.celery and is not removed" in result["msg"]
     assert all(Path(path).exists() for path in paths)
     assert manager.calls == []
 
 
-def test_strays_that_another_run_removes_at_the_same_time(run: Run, manager: Manager) -> None:
+def test_orphans_that_another_run_removes_at_the_same_time(run: Run, manager: Manager) -> None:
     """As when the new host of beat and the old one itself find the same files."""
     manager.running(W1)
     path = Path(manager.file(W1))
@@ -309,23 +309,23 @@ def test_strays_that_another_run_removes_at_the_same_time(run: Run, manager: Man
         other.close()
 
     threading.Timer(0.3, end).start()
-    assert run("units", strays=[str(path)])["changed"] is False
+    assert run("units", orphans=[str(path)])["changed"] is False
 
 
-def test_a_stray_that_is_gone_is_no_change(run: Run, manager: Manager) -> None:
-    assert run("units", strays=[str(manager.unit_directory / W1)])["changed"] is False
+def test_an_orphan_that_is_gone_is_no_change(run: Run, manager: Manager) -> None:
+    assert run("units", orphans=[str(manager.unit_directory / W1)])["changed"] is False
 
 
 def test_check_mode_predicts_and_changes_nothing(run: Run, manager: Manager, stamps: Path) -> None:
     manager.running(W1, W2, NeedDaemonReload="yes")
-    stray = manager.file(W2)
+    orphan = manager.file(W2)
     stamp(stamps, W1, 10)
     before = manager.units
-    result = run("units", check=True, units=wanted(W1, W3), strays=[stray])
+    result = run("units", check=True, units=wanted(W1, W3), orphans=[orphan])
     assert (result["restarted"], result["started"], result["enabled"]) == ([W1], [W3], [W3])
-    assert (result["stopped"], result["disabled"], result["removed"]) == ([W2], [W2], [stray])
+    assert (result["stopped"], result["disabled"], result["removed"]) == ([W2], [W2], [orphan])
     assert manager.units == before
-    assert Path(stray).exists()
+    assert Path(orphan).exists()
     assert {call.split()[0] for call in manager.calls} == {"show"}
 
 

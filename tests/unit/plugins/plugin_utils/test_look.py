@@ -68,13 +68,13 @@ def test_a_service_of_another_kind_is_left_to_its_own_role() -> None:
 def test_a_beat_that_starts_comes_last_and_alone() -> None:
     done = steps(found={"unsettled": [BEATS[0]], "settled": BEATS[1:]})
     assert done["passes"] == [["worker", "flower"], ["beat"]]
-    assert (done["beats"]["hosts"], done["beats"]["owners"]) == (["app1", "app2"], ["live/beat/"])
+    assert (done["beats"]["hosts"], done["beats"]["marker_prefixes"]) == (["app1", "app2"], ["live/beat/"])
 
 
 def test_a_beat_elsewhere_goes_on_until_the_packages_of_its_environment_are_there() -> None:
     """Else there would be none while they are installed."""
     changes = {"changing": ["live", "uat"], "settled": []}
     first = steps({"packages": ["celery"]}, changes)
-    assert (first["ready"], first["packages"], first["beats"]["owners"]) == (["uat"], ["live"], ["uat/beat/"])
+    assert (first["ready"], first["packages"], first["beats"]["marker_prefixes"]) == (["uat"], ["live"], ["uat/beat/"])
     second = steps({"packages": ["celery"]}, changes, environments=["live"], installed=True)
-    assert (second["ready"], second["packages"], second["beats"]["owners"]) == (["live"], [], ["live/beat/"])
+    assert (second["ready"], second["packages"], second["beats"]["marker_prefixes"]) == (["live"], [], ["live/beat/"])

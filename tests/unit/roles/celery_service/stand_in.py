@@ -54,7 +54,7 @@ def look(options: dict[str, Any], _check: bool) -> dict[str, Any]:
     problems = [f"{unit} would not start" for unit in units_of(found) if (HOST / unit).exists()]
     up = read("up", [])
     wanted = [unit["name"] for unit in options["units"]]
-    told = {"running": up, "settled": up, "astray": [], "tried": units_of(found)}
+    told = {"running": up, "settled": up, "orphans": [], "tried": units_of(found)}
     told |= {"differing": sorted(found), "unsettled": sorted({*wanted} - {*up})}
     return {"problems": problems, "changing": sorted(environments), **told}
 
@@ -73,7 +73,7 @@ def files(options: dict[str, Any], check: bool) -> dict[str, Any]:
     note("write", units_of(found))
     if not check:
         write("files", {**read("files", {}), **{path: text for path, (text, _unit) in found.items()}})
-    return {"changed": bool(found), "restart": units_of(found), "strays": [], "changed_files": sorted(found)}
+    return {"changed": bool(found), "restart": units_of(found), "orphans": [], "changed_files": sorted(found)}
 
 
 def units(options: dict[str, Any], check: bool) -> dict[str, Any]:
