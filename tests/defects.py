@@ -19,7 +19,7 @@ def assert_beat_stays(beat: Service) -> None:
 
 
 def assert_returns(killed: Service, node: str, queue: str) -> Service:
-    """A node whose main process is killed comes back and consumes; return it as it is then."""
+    """Assert that a node whose main process is killed comes back and consumes; return it as it is then."""
     on_host(killed.host, "kill", "-9", str(killed.pid))
     new = wait_for_new_process(killed)
     assert node in whoami_of(new, queue, [node])
@@ -35,7 +35,7 @@ def assert_nothing_needed_in_run(services: Sequence[Service]) -> None:
 
 
 def assert_closed(host: str, path: str, owner: str, other: str) -> None:
-    """A file or directory is open to an environment's user and closed to another's."""
+    """Assert that a file or directory is open to an environment's user and closed to another's."""
     look = "cat" if path.endswith(".conf") else "ls"
     assert denied(host, look, path, user=other)
     on_host(host, look, path, user=owner)

@@ -312,7 +312,7 @@ def read_command_line() -> object:
 
 @attack
 def find_secret_in_command_lines() -> object:
-    """Those of all processes that can be seen."""
+    """Return those of all processes that can be seen."""
     others = (path for path in Path("/proc").glob("[0-9]*/cmdline") if path.parent.name != str(os.getpid()))
     return secret_in("".join(path.read_text() for path in others))
 
@@ -366,7 +366,7 @@ def take_open_file() -> object:
 
 @attack
 def send_signals() -> object:
-    """Every signal there is, 0 first."""
+    """Return every signal there is, 0 first."""
     denied = PermissionError()
     for number in (0, *sorted(signal.valid_signals())):
         try:
@@ -457,7 +457,7 @@ def notify_as_oneself() -> object:
 
 @attack
 def notify_as_victim() -> object:
-    """With the PID of the victim's main process in the credentials of the message."""
+    """Notify with the PID of the victim's main process in the credentials of the message."""
     credentials = struct.pack("iII", TARGET["pid"], os.getuid(), os.getgid())
     notify("READY=1\nSTATUS=forged by an attack", (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials))
     return status_after("forged by an attack")
@@ -712,7 +712,7 @@ ADMINISTRATION = (
 
 @attack
 def administer_broker() -> object:
-    """Every command by which an administrator sees or changes what is of all users."""
+    """Return every command by which an administrator sees or changes what is of all users."""
     allowed = []
     for command in ADMINISTRATION:
         with contextlib.suppress(redis.exceptions.NoPermissionError):

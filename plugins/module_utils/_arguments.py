@@ -62,7 +62,7 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,248}\.(?:service|target|timer|socket|p
 
 
 def files(items: list[Mapping[str, Any]], texts: str) -> list[File]:
-    """The option C(files). C(texts) is a JSON list of what is to be in them.
+    """Return the option ``files``. ``texts`` is a JSON list of what is to be in them.
 
     Raises ValueError for a mode that is not octal and for a unit name that systemd.unit(5) does not allow.
     """
@@ -79,12 +79,12 @@ def files(items: list[Mapping[str, Any]], texts: str) -> list[File]:
 
 
 def directories(items: list[Mapping[str, Any]]) -> list[Directory]:
-    """The option C(directories). Raises ValueError for a mode that is not octal."""
+    """Return the option ``directories``. Raises ValueError for a mode that is not octal."""
     return [Directory(item["path"], _attributes(item), item["setting"], item["instead"]) for item in items]
 
 
 def services(items: list[Mapping[str, Any]]) -> list[Service]:
-    """The option C(services) of look. Raises ValueError for a unit name that systemd.unit(5) does not allow."""
+    """Return the option ``services`` of look. Raises ValueError for a unit name that systemd.unit(5) does not allow."""
     return [
         Service(
             unit=unit_name(item["unit"]),
@@ -104,12 +104,12 @@ def services(items: list[Mapping[str, Any]]) -> list[Service]:
 
 
 def requests(items: list[Mapping[str, Any]]) -> list[Request]:
-    """The option C(units). Raises ValueError for a unit name that systemd.unit(5) does not allow."""
+    """Return the option ``units``. Raises ValueError for a unit name that systemd.unit(5) does not allow."""
     return [Request(unit_name(item["name"]), item["state"] == "started", item["enabled"]) for item in items]
 
 
 def environments(names: list[str]) -> list[str]:
-    """The option C(environments). Raises ValueError for what cannot be the name of one, which is a part of paths."""
+    """Return the option ``environments``. Raises ValueError for what cannot be a part of paths."""
     for name in names:
         if not _ENVIRONMENT.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of an environment; write for example 'live'.")
@@ -117,7 +117,7 @@ def environments(names: list[str]) -> list[str]:
 
 
 def unit_name(name: str) -> str:
-    """C(name) if it is the complete name of a unit. Raises ValueError otherwise."""
+    """``name`` if it is the complete name of a unit. Raises ValueError otherwise."""
     if not _UNIT.fullmatch(name):
         raise ValueError(f"{name!r} is not the complete name of a unit; write for example 'celery-live-w1.service'.")
     return name

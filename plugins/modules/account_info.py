@@ -115,7 +115,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan import _account
 
 
 def look_up(environments: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the module returns."""
+    """Return what the module returns."""
     nss = Nss()
     accounts = [_accounts.resolve(wanted(item), nss) for item in environments]
     spots = {account.home: spot(account.home) for account in accounts if account.is_made}
@@ -126,12 +126,12 @@ def look_up(environments: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def wanted(item: Mapping[str, Any]) -> _accounts.Wanted:
-    """What one environment asks for."""
+    """Return what one environment asks for."""
     return _accounts.Wanted(**{**item, "further_groups": tuple(item["further_groups"])})
 
 
 def spot(path: str) -> _accounts.Spot:
-    """What is at the path of a home, and what keeps it from being made there."""
+    """Return what is at the path of a home, and what keeps it from being made there."""
     try:
         with _paths.nearest(path) as (place, missing):
             if missing:

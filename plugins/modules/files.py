@@ -128,7 +128,7 @@ _PATIENCE = 60
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """What the module returns. Raises ValueError before the first change if there must be none."""
+    """Return what the module returns. Raises ValueError before the first change if there must be none."""
     files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
     wanted: list[_files.Wanted] = [*_arguments.directories(module.params["directories"]), *files]
     found = _disk.look_at(item.path for item in wanted)

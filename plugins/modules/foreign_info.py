@@ -204,7 +204,7 @@ class Found:
             return {}
 
     def _described(self, service: Service, others: Iterable[Service]) -> dict[str, Any]:
-        """A service as plain data."""
+        """Return a service as plain data."""
         setup, call = service.setup, service.call
         user = call.context.user or setup.user or (service.processes[0].user if service.processes else "root")
         directory = call.context.directory or (service.processes[0].directory if service.processes else "/")
@@ -289,7 +289,7 @@ class Found:
 
 
 def _group(user: str, group: str) -> str:
-    """The group that a service is given beside its user's own, empty where it is that."""
+    """Return the group that a service is given beside its user's own, empty where it is that."""
     with contextlib.suppress(KeyError, ValueError):
         name = grp.getgrgid(int(group)).gr_name if group.isdigit() else group
         return "" if name == grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name else name
@@ -297,7 +297,7 @@ def _group(user: str, group: str) -> str:
 
 
 def _program(service: Service, directory: str) -> tuple[str, list[str]]:
-    """The virtual environment of a service, and the words that run Celery if these are more than C(celery)."""
+    """Return the virtual environment of a service, and the words that run Celery if these are more than ``celery``."""
     words = list(service.call.words)
     path = service.setup.variables.get("PATH") or service.call.context.variables.get("PATH") or _PATH
     running = [word for process in service.processes[:1] for word in _interpreter(process)]
@@ -313,7 +313,7 @@ def _program(service: Service, directory: str) -> tuple[str, list[str]]:
 
 
 def _interpreter(process: Process) -> list[str]:
-    """The programs in the command line of a process, with their directories."""
+    """Return the programs in the command line of a process, with their directories."""
     return [word for word in process.words[:2] if word.startswith("/") and "/bin/" in word]
 
 

@@ -59,7 +59,7 @@ _PATIENCE = 60
 
 
 def generations(systemd: Systemd, environment: str) -> list[dict[str, Any]]:
-    """The generations of C(environment), newest first."""
+    """Return the generations of ``environment``, newest first."""
     kept = _archive.stored(environment)
     now = _archive.present(systemd, environment)
     ways = {run: _archive.way_back(generation, now) for run, generation in kept.items()}

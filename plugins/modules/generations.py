@@ -237,7 +237,7 @@ class Generations:
 
 
 def _check(pattern: re.Pattern[str], texts: Iterable[str], what: str) -> None:
-    """Raise ValueError for the first of C(texts) that C(pattern) does not match."""
+    """Raise ValueError for the first of ``texts`` that ``pattern`` does not match."""
     for text in texts:
         if not pattern.fullmatch(text):
             raise ValueError(f"{text!r} is not {what}")

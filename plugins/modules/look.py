@@ -308,7 +308,7 @@ _MARGIN = 60
 
 
 def check(module: AnsibleModule) -> dict[str, Any]:
-    """What the module returns. Raises ValueError for options that contradict themselves."""
+    """Return what the module returns. Raises ValueError for options that contradict themselves."""
     files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
     services = _arguments.services(module.params["services"])
     systemd = Systemd(module.run_command, _PATIENCE)
@@ -362,12 +362,12 @@ def check(module: AnsibleModule) -> dict[str, Any]:
 
 
 def running_units(systemd: Systemd, names: Sequence[str]) -> list[str]:
-    """Those of the units C(names) that run."""
+    """Return those of the units ``names`` that run."""
     return [unit.name for unit in systemd.show(names).values() if unit.is_running]
 
 
 def orphans(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _files.Found]:
-    """The files that the collection wrote once and that are not wanted any more."""
+    """Return the files that the collection wrote once and that are not wanted any more."""
     paths = {file.path for file in files}
     directories = [*module.params["search"], *map(os.path.dirname, paths)]
     return _disk.look_at(_disk.orphans(directories, module.params["marker_prefixes"], paths))
@@ -376,7 +376,7 @@ def orphans(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _f
 def changed_environments(
     plan: _files.Plan, gone: Mapping[str, _files.Found], kinds: Collection[str] = tuple(KINDS)
 ) -> list[str]:
-    """The environments of the files of C(kinds) that C(plan) changes, and of those that have to be C(gone)."""
+    """Return the environments whose files of ``kinds`` ``plan`` changes, and of those that have to be ``gone``."""
     changed = [item.content for item in (*plan.write, *plan.adjust)]
     markers = [_files.marker(content) or "" for content in (*changed, *(file.content for file in gone.values()))]
     parts = [marker.split("/") for marker in markers]
@@ -384,34 +384,34 @@ def changed_environments(
 
 
 def unsettled(systemd: Systemd, requests: Sequence[_units.Request]) -> list[str]:
-    """The units that M(stalk.celery.units) would act on."""
+    """Return the units that the module units would act on."""
     names = [request.name for request in requests]
     plan = _units.plan(requests, (), (), systemd.show(names), _disk.stamps(names))
     return sorted({*plan.enable, *plan.disable, *plan.stop, *plan.start, *plan.restart})
 
 
 def host_problems(systemd: Systemd) -> list[str]:
-    """Why no service can run on this host."""
+    """Return why no service can run on this host."""
     runs_systemd = _paths.is_directory(_stage.TRANSIENT_UNITS)
     return _services.host_problems(os.geteuid(), runs_systemd, systemd.version() if runs_systemd else "")
 
 
 def surroundings(services: Sequence[Service]) -> dict[Service, Surroundings]:
-    """What C(services) find on this host, each as its user, who has to be able to use it."""
+    """Return what ``services`` find on this host, each as its user, who has to be able to use it."""
     uids = {service: uid_of(service.user) for service in services}
     looked = _apart.look_all({service: _job(service, is_new=uids[service] is None) for service in services})
     return {service: _surroundings(service, uids[service], looked[service]) for service in services}
 
 
 def uid_of(user: str) -> int | None:
-    """The number of C(user), None if there is none yet."""
+    """Return the number of ``user``, None if there is none yet."""
     with contextlib.suppress(KeyError):
         return pwd.getpwnam(user).pw_uid
     return None
 
 
 def is_there(directory: str) -> bool:
-    """Whether there is C(directory), or something that this user may not look at: the trial tells of that."""
+    """Return whether there is ``directory``, or something that this user may not look at: the trial tells of that."""
     try:
         return stat.S_ISDIR(os.stat(directory).st_mode)
     except PermissionError:
@@ -449,13 +449,13 @@ def _surroundings(service: Service, uid: int | None, looked: dict[str, Any] | No
 
 
 def write_problem(service: Service, path: str, is_new: bool) -> str:
-    """Why C(service) could not write to C(path); of a user that does not exist yet nobody can tell."""
+    """Return why ``service`` could not write to ``path``; of a user that does not exist yet nobody can tell."""
     is_writable = is_new or _as_user.look(service.user, service.group, ())(path).is_writable
     return _services.write_problem(service, path, os.path.realpath(path), os.path.isdir(path), is_writable)
 
 
 def trial(service: Service, files: Sequence[_files.File]) -> Trial:
-    """The trial of C(service) with its new C(files)."""
+    """Return the trial of ``service`` with its new ``files``."""
     own = Trial(
         service=service,
         directory=os.path.join(_disk.STAMPS, "try", service.unit),
@@ -467,7 +467,7 @@ def trial(service: Service, files: Sequence[_files.File]) -> Trial:
 
 
 def readable(paths: Sequence[str]) -> Iterator[str]:
-    """The texts of those of the files that can be read."""
+    """Yield the texts of those of the files that can be read."""
     for path in paths:
         with contextlib.suppress(OSError):
             yield _paths.read(path).decode("utf-8", "replace")
@@ -476,7 +476,7 @@ def readable(paths: Sequence[str]) -> Iterator[str]:
 def try_out(
     module: AnsibleModule, trials: Sequence[Trial], program: Mapping[str, str]
 ) -> tuple[dict[Service, list[str]], list[str]]:
-    """Carry out C(trials); returns the problems of each service and the units that were run."""
+    """Carry out ``trials``; returns the problems of each service and the units that were run."""
     systemd = Systemd(module.run_command, max([_PATIENCE, *(trial.start_timeout + _MARGIN for trial in trials)]))
     rejected = _stage.verify(systemd, {trial.service.unit: unit_text(trial.service, trial.files) for trial in trials})
     able = [trial for trial in trials if trial.service.unit not in rejected]
@@ -492,14 +492,14 @@ def try_out(
 
 
 def warnings(trial: Trial, outcome: _verdict.Outcome) -> list[str]:
-    """What C(trial) warns of."""
+    """Return what ``trial`` warns of."""
     groups = " ".join(trial.all("SupplementaryGroups")).split()
     look = _as_user.look(trial.service.user, trial.service.group, groups)
     return [*_verdict.warnings(trial, outcome.output), *_writes.warnings(trial, outcome.output, look)]
 
 
 def accounts(service: Service) -> tuple[str, ...]:
-    """Those of C(User) and C(Group) of C(service) that exist."""
+    """Return those of ``User`` and ``Group`` of ``service`` that exist."""
     wanted = (("User", pwd.getpwnam, service.user), ("Group", gid_of, service.group))
     return tuple(key for key, lookup, name in wanted if _disk.is_known(lookup, name))
 

@@ -87,7 +87,7 @@ _PATIENCE = 60
 
 
 def service_of(systemd: Systemd, unit: str) -> Owned:
-    """The service beside which the migrations run. Raises ValueError if this host has none of this name."""
+    """Return the service beside which the migrations run. Raises ValueError if this host has none of this name."""
     found = [service for service in _own_services.find(systemd) if service.unit.name == unit]
     if not found:
         raise ValueError(f"This host has no {unit}; run site.yml.")
@@ -96,7 +96,7 @@ def service_of(systemd: Systemd, unit: str) -> Owned:
 
 @contextlib.contextmanager
 def command_line(service: Owned, command: str, seconds: int) -> Iterator[list[str]]:
-    """What runs C(command) beside C(service); what C(Environment=) sets is in a file meanwhile, and no argument."""
+    """Yield what runs ``command`` beside ``service``; what ``Environment=`` sets is in a file meanwhile."""
     set_by_units = assignments(service.unit["Environment"])
     text = "".join(f"{name}={environment_value(value)}\n" for name, value in set_by_units.items())
     with _paths.lent("environment", text.encode(), os.getuid(), os.getgid()) as path:

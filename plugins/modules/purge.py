@@ -134,7 +134,7 @@ class Purge:
         self._spared = [*module.params["leaving"], *(f"redis-celery-{name}.service" for name in self._names)]
 
     def run(self) -> dict[str, Any]:
-        """What the module returns. Raises ValueError before the first change if there must be none."""
+        """Return what the module returns. Raises ValueError before the first change if there must be none."""
         running = {user: _leftovers.running(user, self._spared) for user in self._left.users}
         texts = [f"{_leftovers.told(user, found)}. {_ADVICE}" for user, found in running.items() if found]
         problems = [] if self._module.params["force"] else texts
@@ -153,7 +153,7 @@ class Purge:
             raise ValueError("\n".join(filter(None, failures)))
 
     def _end(self, user: User) -> str:
-        """End what runs as C(user); returns why it does not end."""
+        """End what runs as ``user``; returns why it does not end."""
         found = _leftovers.end(user, self._spared, self._systemd, self._try)
         return f"{_leftovers.told(user, found)}: they come again, stop what starts them." if found else ""
 

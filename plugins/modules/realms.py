@@ -145,7 +145,7 @@ def import_definitions(module: AnsibleModule, text: str) -> None:
 
 
 def call(module: AnsibleModule, command: str, *arguments: str) -> str:
-    """What a command of RabbitMQ prints. Raises ValueError if it fails."""
+    """Return what a command of RabbitMQ prints. Raises ValueError if it fails."""
     path = module.get_bin_path(command, required=True)
     code, output, errors = module.run_command([path, *arguments, "--timeout", str(PATIENCE)])
     if code:
@@ -154,7 +154,7 @@ def call(module: AnsibleModule, command: str, *arguments: str) -> str:
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """What the module returns. Raises ValueError if the broker refuses something."""
+    """Return what the module returns. Raises ValueError if the broker refuses something."""
     kind = module.params["kind"]
     names = [*module.params["environments"], *([_redis.ADMINISTRATOR] if kind == "redis" else [])]
     kept = {name: _passwords.read(name) for name in names}

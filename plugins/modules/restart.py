@@ -96,13 +96,13 @@ class RestartError(Exception):
 
 
 def running(systemd: Systemd, names: Sequence[str]) -> list[Owned]:
-    """Those of C(names) that run, in their order."""
+    """Return those of ``names`` that run, in their order."""
     owned = {service.unit.name: service for service in _own_services.find(systemd)}
     return [owned[name] for name in dict.fromkeys(names) if name in owned and owned[name].unit.is_running]
 
 
 def restart(systemd: Systemd, service: Owned, patience: float) -> None:
-    """Restart C(service) and wait until it works. Raises RestartError if it does not."""
+    """Restart ``service`` and wait until it works. Raises RestartError if it does not."""
     name = service.unit.name
     in_time = systemd.jobs("restart", [name])
     unit, reason = systemd.show([name])[name], ""
@@ -116,7 +116,7 @@ def restart(systemd: Systemd, service: Owned, patience: float) -> None:
 
 
 def settle(systemd: Systemd, service: Owned) -> str:
-    """Wait until it is clear whether C(service), which nobody can ask, stays up; returns why not."""
+    """Wait until it is clear whether ``service``, which nobody can ask, stays up; returns why not."""
     name = service.unit.name
     before = systemd.show([name], ("MainPID", "Type"))[name]
     if before["Type"] == "notify":
@@ -127,7 +127,7 @@ def settle(systemd: Systemd, service: Owned) -> str:
 
 
 def answer(systemd: Systemd, worker: Owned, patience: float) -> str:
-    """Wait until the node of C(worker) answers; returns why it does not."""
+    """Wait until the node of ``worker`` answers; returns why it does not."""
     (context,) = _context.contexts([worker])
     request = {"do": "inspect", "nodes": {worker.node: worker.queues}, "patience": _PING}
     end = 0.0

@@ -192,7 +192,7 @@ _PATIENCE = 60
 
 
 def facts(systemd: Systemd, warn: Callable[[str], None]) -> dict[str, Any]:
-    """What the module returns as facts."""
+    """Return what the module returns as facts."""
     services, stale = _stale.look(_own_services.find(systemd), warn)
     return {
         "now": utc(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000),
@@ -203,7 +203,7 @@ def facts(systemd: Systemd, warn: Callable[[str], None]) -> dict[str, Any]:
 
 
 def described(service: Owned, stale: list[str]) -> dict[str, Any]:
-    """A service as plain data without secrets."""
+    """Return a service as plain data without secrets."""
     unit = service.unit
     memory = unit["MemoryCurrent"]
     return {
@@ -233,7 +233,7 @@ def described(service: Owned, stale: list[str]) -> dict[str, Any]:
 
 
 def utc(monotonic: int) -> str:
-    """A time of CLOCK_MONOTONIC in microseconds as a date of ISO 8601, empty for 0."""
+    """Return a time of CLOCK_MONOTONIC in microseconds as a date of ISO 8601, empty for 0."""
     if not monotonic:
         return ""
     return datetime.fromtimestamp(_stale.wall_time(monotonic), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -114,7 +114,7 @@ _PATIENCE = 60
 
 
 def choose(services: list[Owned], environment: str, unit: str | None) -> Owned:
-    """The service in whose context to send. Raises ValueError if there is none."""
+    """Return the service in whose context to send. Raises ValueError if there is none."""
     own = _owned.of_environments(services, [environment])
     found = [service for service in own if unit in (None, service.unit.name)]
     if found:
@@ -138,7 +138,7 @@ def send(systemd: Systemd, service: Owned, params: dict[str, Any]) -> dict[str, 
 
 
 def problem(answer: dict[str, Any], params: dict[str, Any]) -> str:
-    """What is wrong with the end of the task, nothing if it succeeded."""
+    """Return what is wrong with the end of the task, nothing if it succeeded."""
     name = params["name"]
     if answer["state"] == "FAILURE":
         return f"The task {name} failed. {answer['failure'] or 'The log of the worker that ran it says why.'}"

@@ -166,7 +166,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._units import P
 
 
 class UnitsError(Exception):
-    """Units did not get into their wanted states; C(units) is how they are now."""
+    """Units did not get into their wanted states; ``units`` is how they are now."""
 
     def __init__(self, message: str, units: dict[str, Unit]) -> None:
         super().__init__(message)
@@ -195,7 +195,7 @@ def converge(
 def change(
     systemd: Systemd, requests: Sequence[Request], restart: Sequence[str], files: Sequence[str], check_mode: bool
 ) -> dict[str, Any]:
-    """What C(converge) does, with those of the orphans that are C(files) now."""
+    """Return what ``converge`` does, with those of the orphans that are ``files`` now."""
     leaving = [os.path.basename(path) for path in files if os.path.dirname(path) in _systemctl.UNIT_DIRECTORIES]
     staying = list(dict.fromkeys([*(request.name for request in requests), *restart]))
     names = list(dict.fromkeys([*staying, *leaving]))
@@ -227,7 +227,7 @@ def change(
 
 
 def own_files(paths: Sequence[str], marker_prefixes: Sequence[str]) -> list[str]:
-    """Those of C(paths) that exist. Raises ValueError for one that the collection did not write, or not for them."""
+    """Return those of ``paths`` that exist. Raises ValueError for one that the collection did not write for them."""
     found = _disk.look_at(paths)
     exposed = _disk.exposed(found)
     for path, existing in found.items():
@@ -238,7 +238,7 @@ def own_files(paths: Sequence[str], marker_prefixes: Sequence[str]) -> list[str]
 
 
 def look(systemd: Systemd, names: Sequence[str], check_mode: bool) -> dict[str, Unit]:
-    """The units as their files on disk have them; in check mode as systemd has them."""
+    """Return the units as their files on disk have them; in check mode as systemd has them."""
     units = systemd.show(names)
     if check_mode or not _systemctl.needs_reload(units.values()):
         return units
@@ -258,7 +258,7 @@ def stop(systemd: Systemd, plan: Plan) -> dict[str, Unit]:
 
 
 def remove(systemd: Systemd, files: Sequence[str]) -> None:
-    """Remove C(files); nothing of them runs any more."""
+    """Remove ``files``; nothing of them runs any more."""
     for path in files:
         _paths.unlink(path)
     if files:
@@ -266,7 +266,7 @@ def remove(systemd: Systemd, files: Sequence[str]) -> None:
 
 
 def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequence[str]) -> dict[str, Unit]:
-    """Restart and start, and return all C(names). Raises UnitsError if one that should be up is not."""
+    """Restart and start, and return all ``names``. Raises UnitsError if one that should be up is not."""
     in_time = systemd.jobs("restart", plan.restart) and systemd.jobs("start", plan.start)
     units = systemd.show(names)
     complaints = [
@@ -279,7 +279,7 @@ def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequ
 
 
 def described(units: dict[str, Unit], names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The properties of C(names), as plain data."""
+    """Return the properties of ``names``, as plain data."""
     return {name: dict(units[name].properties) for name in names if name in units}
 
 

@@ -181,7 +181,7 @@ def verify(
     timeout: float,
     warn: Callable[[str], None],
 ) -> dict[str, Any]:
-    """What the module returns."""
+    """Return what the module returns."""
     units = {service.unit for service in wanted}
     here, stale = _stale.look(
         [one for one in _own_services.find(systemd) if one.unit.name in units or one.environment in environments], warn
@@ -213,7 +213,7 @@ def verify(
 
 
 def look(service: Owned, stale: Sequence[str]) -> Seen:
-    """What the host knows of C(service)."""
+    """Return what the host knows of ``service``."""
     sign = service.unit["WatchdogTimestampMonotonic"]
     watched = service.pid and sign.isdigit() and sign != "0"
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
@@ -221,20 +221,20 @@ def look(service: Owned, stale: Sequence[str]) -> Seen:
 
 
 def halted(pid: int) -> bool:
-    """Whether a signal has stopped the process, see proc(5)."""
+    """Return whether a signal has stopped the process, see proc(5)."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
         return file.read().rpartition(")")[2].split()[0] in ("T", "t")
     return False
 
 
 def can_answer(seen: Mapping[str, Seen], worker: Wanted) -> bool:
-    """Whether C(worker) can be expected to answer."""
+    """Return whether ``worker`` can be expected to answer."""
     found = seen.get(worker.unit)
     return found is not None and found.is_up and not found.is_draining and not found.hang()
 
 
 def request(workers: Sequence[Wanted], timeout: float) -> dict[str, Any]:
-    """What to ask the application of C(workers)."""
+    """Return what to ask the application of ``workers``."""
     return {
         "do": "verify",
         "nodes": {worker.node: list(worker.queues) for worker in workers},
@@ -243,7 +243,7 @@ def request(workers: Sequence[Wanted], timeout: float) -> dict[str, Any]:
 
 
 def shown(systemd: Systemd, finding: Finding, seen: Mapping[str, Seen]) -> str:
-    """A problem, with the last lines of the journal where they help, without secrets."""
+    """Return a problem, with the last lines of the journal where they help, without secrets."""
     service = seen[finding.service.unit].service if finding.service.unit in seen else None
     if not finding.journal or service is None:
         return str(finding)
@@ -253,7 +253,7 @@ def shown(systemd: Systemd, finding: Finding, seen: Mapping[str, Seen]) -> str:
 
 
 def started(items: Sequence[Mapping[str, Any]]) -> list[Wanted]:
-    """The option C(services) without those that are to be stopped."""
+    """Return the option ``services`` without those that are to be stopped."""
     host = os.uname().nodename
     return [
         Wanted(

@@ -173,7 +173,7 @@ class Installer:
         self._is_dry = module.check_mode
 
     def ask(self, do: str, environment: Environment, seconds: float, **more: Any) -> Any:
-        """What the program says. Raises ValueError where it does not answer, with why."""
+        """Return what the program says. Raises ValueError where it does not answer, with why."""
         variables = _virtualenv.environ(environment, os.environ)
         request = _virtualenv.request(do, environment, variables, **more)
         options = [f"--uid={environment.user if environment.exists else NOBODY}", "--property=TimeoutStopSec=5"]
@@ -187,7 +187,7 @@ class Installer:
             raise ValueError(f"ended with {said.code}: {text(said.errors.strip()[-1000:])}") from None
 
     def look(self, environment: Environment) -> list[str]:
-        """What would be in the way. One that does not answer is no problem of the others."""
+        """Return what would be in the way. One that does not answer is no problem of the others."""
         try:
             return _problems(environment, self.ask("look", environment, LOOK))
         except ValueError:
@@ -242,7 +242,7 @@ def _problems(environment: Environment, seen: Mapping[str, Any]) -> list[str]:
 
 
 def environment_of(params: Mapping[str, Any]) -> Environment:
-    """The environment that a user of the module describes."""
+    """Return the environment that a user of the module describes."""
     try:
         pwd.getpwnam(params["user"])
         exists = True
@@ -253,7 +253,7 @@ def environment_of(params: Mapping[str, Any]) -> Environment:
 
 
 def side_by_side(installer: Installer, environments: Sequence[Environment]) -> dict[str, Result]:
-    """What came of the installation of each, by name; those that share a virtual environment one after the other."""
+    """Install each, those that share a virtual environment one after the other; return what came of it, by name."""
     shared: dict[str, list[Environment]] = {}
     for environment in environments:
         shared.setdefault(environment.virtualenv, []).append(environment)
@@ -263,14 +263,14 @@ def side_by_side(installer: Installer, environments: Sequence[Environment]) -> d
 
 
 def checked(installer: Installer, environments: Sequence[Environment]) -> Result:
-    """What the module returns that only looks."""
+    """Return what the module returns that only looks."""
     with ThreadPoolExecutor(max_workers=len(environments)) as pool:
         problems = [problem for found in pool.map(installer.look, environments) for problem in found]
     return {"changed": False, "problems": problems, **summary({})}
 
 
 def installed(installer: Installer, environments: Sequence[Environment], units: Mapping[str, Sequence[str]]) -> Result:
-    """What the module returns that installs. Services that run from other packages than before count as changed."""
+    """Return the module's result after an installation. Services that run from other packages count as changed."""
     results = side_by_side(installer, environments)
     changed = [name for name, result in results.items() if result["changes"]]
     if not installer._is_dry:
@@ -280,7 +280,7 @@ def installed(installer: Installer, environments: Sequence[Environment], units: 
 
 
 def summary(results: Mapping[str, Result]) -> Result:
-    """What the module returns about each environment."""
+    """Return what the module returns about each environment."""
     failed = {name: result["failure"] for name, result in results.items() if result["failure"]}
     late = [name for name, result in results.items() if result.get("is_put_off")]
     return {

@@ -155,7 +155,7 @@ _TOLD = ("queues", "active", "reserved", "scheduled", "total", "concurrency")
 
 
 def inspect(systemd: Systemd, environments: list[str], stopped: bool, timeout: float) -> dict[str, Any]:
-    """What the module returns."""
+    """Return what the module returns."""
     services = _owned.of_environments(_own_services.find(systemd), environments)
     workers = [service for service in services if service.kind == "worker"]
     contexts = [
@@ -190,7 +190,7 @@ def inspect(systemd: Systemd, environments: list[str], stopped: bool, timeout: f
 
 
 def described(worker: Owned, answer: dict[str, Any]) -> dict[str, Any]:
-    """A worker and what the C(answer) of its application says of it, as plain data."""
+    """Return a worker and what the ``answer`` of its application says of it, as plain data."""
     told = answer.get("nodes", {}).get(worker.node)
     return {
         "environment": worker.environment,

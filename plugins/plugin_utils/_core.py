@@ -41,7 +41,7 @@ def evaluated(action: ActionBase, expression: str, **variables: Any) -> Any:
 def rendered(action: ActionBase, template: str, variables: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
     """Return the text of a template, which is looked for where the task may have templates.
 
-    The lookup C(template) would copy all variables of the host for each file.
+    The lookup ``template`` would copy all variables of the host for each file.
     """
     path = action._find_needle("templates", template)
     roots = [os.path.join(root, "templates") for root in task_vars.get("ansible_search_path", [])]

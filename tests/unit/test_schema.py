@@ -50,7 +50,7 @@ EVERYTHING: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def validator() -> Draft7Validator:
-    """What editors do with the file."""
+    """Return what editors do with the file."""
     return Draft7Validator(json.loads(schema.PATH.read_text(encoding="utf-8")))
 
 

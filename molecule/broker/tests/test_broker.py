@@ -138,7 +138,7 @@ def test_no_environment_enters_the_realm_of_another(attacker: str, victim: str) 
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[dict[str, str]]:
-    """The Redis of the broker's host, and the older one of the other Debian with the same users: sockets by host."""
+    """Yield the Redis of the broker's host, and the older one of the other Debian with its users: sockets by host."""
     users = on_host("broker1", "cat", "/etc/celery-broker/users.acl")
     on_host("app1", "sh", "-c", "mkdir -p /run/older; cat > /run/older/users.acl", stdin=users)
     options = ["--port", "0", "--aclfile", "/run/older/users.acl", "--unixsocket", OLDER, "--unixsocketperm", "777"]

@@ -88,7 +88,7 @@ def plant(host: str) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _live_does_not_notice() -> Any:
-    """All processes of live outlive the attacks, and go on to work."""
+    """See that all processes of live outlive the attacks, and go on to work."""
     before = {host: [found for found in services(host) if found.environment == "live"] for host in HOSTS}
     yield
     after = {host: [found for found in services(host) if found.environment == "live"] for host in HOSTS}

@@ -37,7 +37,7 @@ def as_uat(host: str, script: str) -> None:
 
 @pytest.fixture
 def _planted() -> Iterator[None]:
-    """A link of uat in the place of a directory, and a service of somebody else with the name of one of uat's."""
+    """Plant a link of uat in the place of a directory, and a service of somebody else with the name of one of uat's."""
     for host in HOSTS:
         as_uat(host, "ln -s /var /home/uat/var")
         on_host(host, "systemd-run", f"--unit={FOREIGN}", "sleep", "600")
@@ -106,7 +106,7 @@ def of_others() -> list[str]:
 
 @pytest.fixture
 def _forged() -> Iterator[None]:
-    """A directory of uat with a unit of the system and one of live, which both say that they are uat's."""
+    """Make a directory of uat with a unit of the system and one of live, which both say that they are uat's."""
     marker = "# Managed by stalk.celery: uat/environment/x."
     for host in HOSTS:
         as_uat(host, "mkdir /home/uat/conf")

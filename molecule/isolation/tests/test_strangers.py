@@ -132,7 +132,7 @@ def test_status_and_verify_tell_what_is_wrong_with_uat_and_how_live_is() -> None
 
 @pytest.fixture
 def answers(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What uat's workers answer to remote commands, one for each host, since a task has changed it."""
+    """Change what uat's workers answer to remote commands, one for each host, since a task has changed it."""
     for host, kind in zip(HOSTS, request.param, strict=True):
         task(service(host, "celery-uat-w1"), host, "run", PROGRAM, "answer", kind)
     yield
@@ -155,7 +155,7 @@ def test_what_a_task_has_its_worker_answer_is_told_of_uat_alone() -> None:
 
 @pytest.fixture
 def command() -> Iterator[None]:
-    """A program of uat's in the place of celery."""
+    """Put a program of uat's in the place of celery."""
     for host in HOSTS:
         put(host, "celery", COMMAND)
     yield

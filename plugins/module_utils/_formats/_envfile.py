@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The environment files that the collection writes: C(NAME="value") entries, whose values may span lines."""
+"""The environment files that the collection writes: ``NAME="value"`` entries, whose values may span lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _URL_PASSWORD = re.compile(r"""(://[^\s/:@]{0,200}:)[^\s"']{1,2000}@""")
 
 
 def entries(text: str) -> dict[str, str] | None:
-    """The variables of C(text), or None unless all of it has this form.
+    """Return the variables of ``text``, or None unless all of it has this form.
 
     The form is a part of what systemd.exec(5) allows for EnvironmentFile=, narrow enough to tell a name from
     a line of somebody's value.
@@ -43,7 +43,7 @@ def entries(text: str) -> dict[str, str] | None:
 
 
 def parsed(text: str) -> dict[str, str]:
-    """The variables of an environment file, also of one that an administrator has tuned by hand, a line each then."""
+    """Return the variables of an environment file, a line each; also of one that was tuned by hand."""
     strict = entries(text)
     if strict is not None:
         return strict
@@ -51,7 +51,7 @@ def parsed(text: str) -> dict[str, str]:
 
 
 def assignments(text: str) -> dict[str, str]:
-    """The variables that C(Environment=) sets with this C(text), as it is in a unit or as systemctl prints it."""
+    """Return the variables that ``Environment=`` sets with ``text``, as it is in a unit or as systemctl prints it."""
     try:
         words = shlex.split(text)
     except ValueError:
@@ -60,7 +60,7 @@ def assignments(text: str) -> dict[str, str]:
 
 
 def changed_names(before: str, after: str) -> tuple[str, str]:
-    """Both sides of a diff that says which variables differ and shows no value; an empty C(before) is no file."""
+    """Both sides of a diff that says which variables differ and shows no value; an empty ``before`` is no file."""
     old, new = entries(before), entries(after)
     if old is None or new is None or old == new:
         return (f"{HIDDEN}\n" if before else "", f"{HIDDEN}, changed\n")
@@ -72,7 +72,7 @@ def changed_names(before: str, after: str) -> tuple[str, str]:
 
 
 def without_secrets(text: str, variables: Mapping[str, str]) -> str:
-    """C(text) without the passwords in its URLs and those values of C(variables) that are or sound secret."""
+    """``text`` without the passwords in its URLs and those values of ``variables`` that are or sound secret."""
     text = _URL_PASSWORD.sub(rf"\1{CENSORED}@", text)
     for name, value in variables.items():
         if len(value) >= _SHORTEST_SECRET and (_SECRET_NAME.search(name) or _SECRET_VALUE.search(value)):

@@ -27,7 +27,7 @@ _OF_EVERYBODY = ("FLOWER_AUTH", "FLOWER_AUTH_PROVIDER", "FLOWER_OAUTH2_REDIRECT_
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether a variable of that C(name) has a secret, or a C(value) that could be one."""
+    """Return whether a variable of that ``name`` has a secret, or a ``value`` that could be one."""
     if not value or name in _OF_EVERYBODY:
         return False
     telling = (_PASSWORD_IN_URL, _INSIDE, _QUERY, _TOKEN)
@@ -35,7 +35,7 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def redacted(name: str, value: str) -> str:
-    """What of a secret may be known: where a URL leads to, and the names of users."""
+    """Return what of a secret may be known: where a URL leads to, and the names of users."""
     if name == "FLOWER_BASIC_AUTH":
         return ",".join(f"{pair.partition(':')[0]}:{CENSORED}" for pair in value.split(","))
     if "://" not in value or _QUERY.search(value):
@@ -45,7 +45,7 @@ def redacted(name: str, value: str) -> str:
 
 
 def shown(word: str, variables: Mapping[str, str]) -> str:
-    """A word of a command without what may be a secret in it, also one of C(variables)."""
+    """Return a word of a command without what may be a secret in it, also one of ``variables``."""
     for name, value in variables.items():
         if len(value) >= _SHORTEST and is_secret(name, value):
             word = word.replace(value, CENSORED)

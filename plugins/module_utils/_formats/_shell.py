@@ -4,7 +4,7 @@
 
 """What a shell script runs, as far as that can be told without running it. Decides; touches nothing.
 
-Assignments, C(export), C(cd) and quotes are followed; branches are taken to be gone through. What only a shell knows
+Assignments, ``export``, ``cd`` and quotes are followed; branches are taken to be gone through. What only a shell knows
 (C($(...)), a variable that nothing sets) stays as it is written.
 """
 
@@ -32,7 +32,7 @@ _LONGEST = 1 << 17  # characters of a value
 
 @dataclass(frozen=True)
 class Command:
-    """A command of a script: its C(words), and what it finds when the script has come so far."""
+    """A command of a script: its ``words``, and what it finds when the script has come so far."""
 
     words: tuple[str, ...]
     directory: str
@@ -41,14 +41,14 @@ class Command:
 
 
 def is_open(text: str) -> bool:
-    """Whether a text has what only a shell could tell."""
+    """Return whether a text has what only a shell could tell."""
     return bool(_UNKNOWN.search(text))
 
 
 def commands(text: str, variables: Mapping[str, str], directory: str = "") -> Iterator[Command]:
-    """The commands of C(text), one after the other, with an empty one at the end, which shows what the script has set.
+    """Yield the commands of ``text``, in order, with an empty one at the end, which shows what the script has set.
 
-    C(variables) are there and exported at its beginning.
+    ``variables`` are there and exported at its beginning.
     """
     known, exported = dict(variables), dict(variables)
     for words in _parsed(text.replace("\\\n", " "), known):
@@ -68,7 +68,7 @@ def commands(text: str, variables: Mapping[str, str], directory: str = "") -> It
 
 
 def _assigned(words: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The assignments at the beginning of a command, and the rest of it."""
+    """Return the assignments at the beginning of a command, and the rest of it."""
     while words and words[0] in _KEYWORDS:
         words = words[1:]
     own: dict[str, str] = {}
@@ -81,7 +81,7 @@ def _assigned(words: list[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _parsed(text: str, known: Mapping[str, str]) -> Iterator[list[str]]:
-    """The simple commands of C(text), with the variables put in that are C(known) when the script comes there."""
+    """Yield the simple commands of ``text``, with the variables that are ``known`` at that point of the script."""
     words: list[str] = []
     word: str | None = None
     for token in _TOKEN.finditer(text):
@@ -111,7 +111,7 @@ def _meaning(kind: str, text: str, known: Mapping[str, str]) -> str:
 
 
 def _expanded(text: str, known: Mapping[str, str]) -> str:
-    """C(text) with its variables put in; one that nothing sets stays as it is written."""
+    """``text`` with its variables put in; one that nothing sets stays as it is written."""
 
     def value(found: re.Match[str]) -> str:
         name = found[1] or found[2]

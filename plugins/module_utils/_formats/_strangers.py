@@ -4,8 +4,8 @@
 
 """What a stranger says, made fit to be shown and used: lines of text, and plain data of a known shape. Touches nothing.
 
-A stranger is everybody but root: what an environment's user can write, print, answer or name. A I(reader) takes a value
-and returns what may be used of it, or raises ShapeError.
+A stranger is everybody but root: what an environment's user can write, print, answer or name. A ``reader`` takes a
+value and returns what may be used of it, or raises ShapeError.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ShapeError(ValueError):
-    """A value is not what it should be: C(place) in the whole, and what was C(wanted) there."""
+    """A value is not what it should be: ``place`` in the whole, and what was ``wanted`` there."""
 
     def __init__(self, wanted: str, place: str = "") -> None:
         super().__init__(f"{place or 'it'} is not {wanted}")
@@ -44,7 +44,7 @@ class ShapeError(ValueError):
 
 
 def text(value: object, limit: int = LINE) -> str:
-    """C(value) as one line of at most C(limit) characters. What does not show, or moves what does, is escaped."""
+    """``value`` as one line of at most ``limit`` characters. What does not show, or moves what does, is escaped."""
     whole = str(value)
     shown = _UNUSUAL.sub(_shown, whole[: limit + 1])
     return shown if len(shown) <= limit and len(whole) <= limit else f"{shown[: limit - 1]}…"
@@ -58,29 +58,29 @@ def _shown(found: re.Match[str]) -> str:
 
 
 def lines(value: object, most: int = LINES) -> list[str]:
-    """The last lines of C(value), as C(text) shows them, without those at the ends that are empty."""
+    """Return the last lines of ``value``, as ``text`` shows them, without those at the ends that are empty."""
     return [text(line) for line in str(value)[-_TEXT:].strip().splitlines()[-most:]]
 
 
 def headed(value: object, most: int = LINES) -> list[str]:
-    """The first line of C(value), which says what the others are about, and the last ones."""
+    """Return the first line of ``value``, which says what the others are about, and the last ones."""
     first, _newline, rest = str(value)[:_TEXT].strip().partition("\n")
     return [text(first), *lines(rest, most)]
 
 
 def quoted(said: Iterable[str]) -> str:
-    """The lines C(said) below a line of ours, so that none of them can be taken for one of ours."""
+    """Return the lines ``said`` below a line of ours, so that none of them can be taken for one of ours."""
     return "".join(f"\n    | {line}" for line in said)
 
 
 def requoted(value: object) -> str:
-    """A text that has been through C(headed) and C(quoted) elsewhere, where nobody may have done it."""
+    """Return a text that has been through ``headed`` and ``quoted`` elsewhere, where nobody may have done it."""
     first, *others = headed(value, 4 * LINES) or [""]
     return first + quoted(re.sub(r"^ *(\| )?", "", line) for line in others)
 
 
 def cleaned(value: Any, depth: int = _DEEPEST) -> Any:
-    """Plain data with all strings shown as C(text) does, but for the newlines, which are ours."""
+    """Plain data with all strings shown as ``text`` does, but for the newlines, which are ours."""
     if isinstance(value, str):
         return "\n".join(text(line, _TEXT) for line in value.split("\n"))
     if depth and isinstance(value, dict):
@@ -91,7 +91,7 @@ def cleaned(value: Any, depth: int = _DEEPEST) -> Any:
 
 
 def parsed(document: str) -> Any:
-    """The data in a JSON C(document). Raises ShapeError for what is none, or could not be handled."""
+    """Return the data in a JSON ``document``. Raises ShapeError for what is none, or could not be handled."""
     try:
         return json.loads(document, parse_int=_integer, parse_constant=str, object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError):
@@ -112,28 +112,28 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def string(value: Any) -> str:
-    """A line of text."""
+    """Return a line of text."""
     if not isinstance(value, str):
         raise ShapeError("a text")
     return text(value)
 
 
 def name(value: Any) -> str:
-    """A name of something."""
+    """Return a name of something."""
     if not isinstance(value, str) or not 0 < len(value) <= _NAME:
         raise ShapeError(f"a name of at most {_NAME} characters")
     return text(value)
 
 
 def several_lines(value: Any) -> str:
-    """A text that is to go through C(headed)."""
+    """Return a text that is to go through ``headed``."""
     if not isinstance(value, str):
         raise ShapeError("a text")
     return value[:_TEXT]
 
 
 def number(value: Any) -> Any:
-    """A number of things, or of seconds."""
+    """Return a number of things, or of seconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _LARGEST:
         raise ShapeError("a number of something")
     return value
@@ -170,14 +170,14 @@ def encodable(value: Any) -> Any:
 
 
 def run(value: Any) -> str:
-    """The name of a run."""
+    """Return the name of a run."""
     if not isinstance(value, str) or not _RUN.fullmatch(value):
         raise ShapeError("the name of a run")
     return value
 
 
 def one_of(*values: str) -> Reader:
-    """A reader of one of a few words."""
+    """Return a reader of one of a few words."""
 
     def read(value: Any) -> Any:
         if not isinstance(value, str) or value not in values:
@@ -188,12 +188,12 @@ def one_of(*values: str) -> Reader:
 
 
 def maybe(reader: Reader) -> Reader:
-    """A reader that takes none as well."""
+    """Return a reader that takes none as well."""
     return lambda value: None if value is None else reader(value)
 
 
 def known(reader: Reader, default: Any = None) -> Reader:
-    """A reader that takes C(default) for what it cannot read."""
+    """Return a reader that takes ``default`` for what it cannot read."""
 
     def read(value: Any) -> Any:
         try:
@@ -205,7 +205,7 @@ def known(reader: Reader, default: Any = None) -> Reader:
 
 
 def items(reader: Reader) -> Reader:
-    """A reader of a list."""
+    """Return a reader of a list."""
 
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list) or len(value) > _MOST:
@@ -216,7 +216,7 @@ def items(reader: Reader) -> Reader:
 
 
 def table(reader: Reader) -> Reader:
-    """A reader of a dict whose keys are names."""
+    """Return a reader of a dict whose keys are names."""
 
     def read(value: Any) -> dict[str, Any]:
         return {text(key): _at(text(key), reader, item) for key, item in _dict(value).items()}
@@ -225,12 +225,12 @@ def table(reader: Reader) -> Reader:
 
 
 def keyed(names: Collection[str], reader: Reader) -> Reader:
-    """A reader of a dict with exactly these keys; what else is there is left out."""
+    """Return a reader of a dict with exactly these keys; what else is there is left out."""
     return fields(dict.fromkeys(names, reader))
 
 
 def fields(readers: dict[str, Reader]) -> Reader:
-    """A reader of a dict that has a reader for each key; what else is there is left out."""
+    """Return a reader of a dict that has a reader for each key; what else is there is left out."""
 
     def read(value: Any) -> dict[str, Any]:
         found = _dict(value)
@@ -240,7 +240,7 @@ def fields(readers: dict[str, Reader]) -> Reader:
 
 
 def some(readers: dict[str, Reader], *needed: str) -> Reader:
-    """A reader of a dict that has the C(needed) ones of these keys, and perhaps others of them."""
+    """Return a reader of a dict that has the ``needed`` ones of these keys, and perhaps others of them."""
 
     def read(value: Any) -> dict[str, Any]:
         for missing in [name for name in needed if name not in _dict(value)]:

@@ -23,13 +23,13 @@ _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zµ]*)")
 
 
 def of_import(start_timeout: str, least: float) -> float:
-    """Seconds that importing an application may take which has C(start_timeout) to start, C(least) in any case."""
+    """Seconds that importing an application may take which has ``start_timeout`` to start, ``least`` in any case."""
     span = seconds(start_timeout)
     return least if span is None else max(least, min(span or math.inf, _LONGEST_IMPORT))
 
 
 def seconds(text: str) -> float | None:
-    """How long C(text) is, as in C(90), C(1min 30s) or C(infinity); None for what is no time span."""
+    """Return how long ``text`` is, as in ``90``, ``1min 30s`` or ``infinity``; None for what is no time span."""
     if text.strip() == "infinity":
         return math.inf
     total, position = 0.0, 0

@@ -15,7 +15,7 @@ _SPECIFIER = re.compile(r"%[%a-zA-Z]")
 
 @dataclass(frozen=True)
 class DropIn:
-    """A file that adds to a unit; C(general) if it does so for all units of this kind."""
+    """A file that adds to a unit; ``general`` if it does so for all units of this kind."""
 
     path: str
     text: str
@@ -23,7 +23,7 @@ class DropIn:
 
 
 def expanded(value: str, unit: str) -> str:
-    """C(value) without the specifiers that mean the name of C(unit), as another unit can have it."""
+    """``value`` without the specifiers that mean the name of ``unit``, as another unit can have it."""
     stem = unit.rpartition(".")[0]
     meanings = {"%n": unit, "%N": stem, "%p": stem, "%P": stem, "%j": stem.rpartition("-")[2], "%i": "", "%I": ""}
     return _SPECIFIER.sub(lambda found: meanings.get(found[0], found[0]), value)

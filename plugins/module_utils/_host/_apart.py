@@ -60,7 +60,7 @@ def _gid(name: str) -> int | None:
 
 @dataclass(frozen=True)
 class Job:
-    """C(look) gets what C(before), which is root, returned. Both return plain data."""
+    """``look`` gets what ``before``, which is root, returned. Both return plain data."""
 
     account: Account
     look: Callable[[Any], Any]
@@ -68,12 +68,12 @@ class Job:
 
 
 def look(job: Job, seconds: float = SECONDS) -> Any:
-    """What C(job) returned, or None if it failed or did not end in time."""
+    """Return what ``job`` returned, or None if it failed or did not end in time."""
     return look_all({"": job}, seconds)[""]
 
 
 def look_all(jobs: Mapping[Key, Job], seconds: float = SECONDS) -> dict[Key, Any]:
-    """What each of C(jobs) returned, or None; all of them at once."""
+    """Return what each of ``jobs`` returned, or None; all of them at once."""
     deadline = time.monotonic() + seconds
     running = {key: _start(job) for key, job in jobs.items()}
     try:
@@ -84,7 +84,7 @@ def look_all(jobs: Mapping[Key, Job], seconds: float = SECONDS) -> dict[Key, Any
 
 
 def _start(job: Job) -> tuple[int, int]:
-    """Start C(job); returns the process and where to read its result."""
+    """Start ``job``; returns the process and where to read its result."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:
@@ -101,7 +101,7 @@ def _start(job: Job) -> tuple[int, int]:
 
 
 def _gather(descriptors: Sequence[int], deadline: float) -> dict[int, bytes]:
-    """What comes from C(descriptors) until all of them end, or the time does."""
+    """Return what comes from ``descriptors`` until all of them end, or the time does."""
     said = dict.fromkeys(descriptors, b"")
     with selectors.DefaultSelector() as selector:
         for descriptor in descriptors:

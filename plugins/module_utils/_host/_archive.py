@@ -27,7 +27,7 @@ _FILE = re.compile(r"(\d{8}T\d{6}Z)\.json")
 
 
 def stored(environment: str) -> dict[str, Generation]:
-    """What was kept of C(environment), by run. Raises ValueError for a file that does not hold a generation."""
+    """Return what was kept of ``environment``, by run. Raises ValueError for a file that does not hold a generation."""
     result = {}
     for name in _paths.names(os.path.join(GENERATIONS, environment)):
         found = _FILE.fullmatch(name)
@@ -37,7 +37,7 @@ def stored(environment: str) -> dict[str, Generation]:
 
 
 def known() -> dict[str, list[dict[str, str]]]:
-    """What was kept of each environment, the newest first: its run and its release."""
+    """Return what was kept of each environment, the newest first: its run and its release."""
     kept = {environment: stored(environment) for environment in _paths.names(GENERATIONS)}
     return {
         environment: [{"run": run, "release": generations[run].release} for run in sorted(generations, reverse=True)]
@@ -71,7 +71,7 @@ class Present:
 
 
 def present(systemd: Systemd, environment: str) -> Present:
-    """What C(environment) is on this host."""
+    """Return what ``environment`` is on this host."""
     files = own_files(environment)
     unit_files = [file for file in files if os.path.dirname(file.path) == _systemctl.UNIT_DIRECTORIES[0]]
     names = [os.path.basename(file.path) for file in unit_files]
@@ -84,7 +84,7 @@ def present(systemd: Systemd, environment: str) -> Present:
 
 
 def _links_job(files: Sequence[File], units: dict[str, Unit]) -> Job:
-    """What tells the links in the working directories of services, and the releases that these run in."""
+    """Return what tells the links in the working directories of services, and the releases that these run in."""
     pids = [(directory, units[name]["MainPID"]) for name, directory in _directories(files).items()]
 
     def look(works_in: list[tuple[str, _releases.Cwd]]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _links_job(files: Sequence[File], units: dict[str, Unit]) -> Job:
 
 
 def account(files: Iterable[File]) -> Account:
-    """The user of the services in C(files), who sees their directories."""
+    """Return the user of the services in ``files``, who sees their directories."""
     for file in files:
         user = _generation.setting(file.content, "User") if file.path.endswith(".service") else ""
         if user:
@@ -106,12 +106,12 @@ def account(files: Iterable[File]) -> Account:
 
 
 def _is_meant_to_run(unit: Unit) -> bool:
-    """Whether C(unit) runs or would; one that failed and is not enabled was stopped, and did not end in time."""
+    """Return whether ``unit`` runs or would; one that failed and is not enabled was stopped and did not end in time."""
     return unit.is_enabled if unit["ActiveState"] == "failed" else not unit.is_down
 
 
 def own_files(environment: str) -> list[File]:
-    """All files of C(environment): those of root with its marker, where nobody else can put files."""
+    """Return all files of ``environment``: those of root with its marker, where nobody else can put files."""
     marker_prefixes = [f"{environment}/"]
     unit_directory = _systemctl.UNIT_DIRECTORIES[0]
     unit_files = _disk.look_at(_disk.orphans([unit_directory], marker_prefixes, set()))
@@ -127,7 +127,7 @@ def own_files(environment: str) -> list[File]:
 
 
 def keep(run: str, environment: str, generation: Generation, label: Label) -> None:
-    """Keep C(generation) as what was there before C(run). Raises OSError and changes nothing if it cannot be kept."""
+    """Keep ``generation`` as what was there before ``run``. Raises OSError and changes nothing if it cannot be kept."""
     directory = os.path.join(GENERATIONS, environment)
     me = (os.getuid(), os.getgid())
     for path in (os.path.dirname(GENERATIONS), GENERATIONS, directory):
@@ -137,24 +137,24 @@ def keep(run: str, environment: str, generation: Generation, label: Label) -> No
 
 
 def forget(environment: str, runs: Sequence[str]) -> None:
-    """Remove what C(runs) kept of C(environment)."""
+    """Remove what ``runs`` kept of ``environment``."""
     for run in runs:
         _paths.unlink(os.path.join(GENERATIONS, environment, f"{run}.json"))
 
 
 def exists(environment: str) -> bool:
-    """Whether there is a directory for generations of C(environment)."""
+    """Return whether there is a directory for generations of ``environment``."""
     return _paths.is_directory(os.path.join(GENERATIONS, environment))
 
 
 def remove(environment: str) -> None:
-    """Remove all generations of C(environment)."""
+    """Remove all generations of ``environment``."""
     _paths.remove_tree(os.path.join(GENERATIONS, environment))
 
 
 @dataclass(frozen=True)
 class Return:
-    """What it takes to go back to C(generation)."""
+    """What it takes to go back to ``generation``."""
 
     generation: Generation
     found: dict[str, Found]
@@ -207,7 +207,7 @@ class Return:
 
 
 def way_back(generation: Generation, now: Present) -> Return:
-    """How to go from C(now) to C(generation)."""
+    """Return how to go from ``now`` to ``generation``."""
     files = generation.files
     found = _disk.look_at(file.path for file in files)
     plan = _files.plan(files, found)
@@ -241,7 +241,7 @@ _UNSEEN: dict[str, Any] = {
 
 
 def _way_job(generation: Generation, now: Present) -> Job:
-    """What tells where the links of C(generation) lead now, which units run elsewhere, and what is in the way."""
+    """Return where the links of ``generation`` lead now, which units run elsewhere, and what is in the way."""
     directories = _directories(generation.files)
     running = {name: now.units[name]["MainPID"] for name in directories if name in now.units}
 
@@ -283,12 +283,12 @@ def _missing_releases(generation: Generation, is_missing: Callable[[str], bool])
 
 
 def _leads_to(generation: Generation) -> dict[str, str]:
-    """Where the links of C(generation) lead to, as paths."""
+    """Return where the links of ``generation`` lead to, as paths."""
     return {link: os.path.join(os.path.dirname(link), target) for link, target in generation.links}
 
 
 def _barred(link: str, target: str) -> list[str]:
-    """Why C(link) cannot lead to C(target)."""
+    """Return why ``link`` cannot lead to ``target``."""
     release = os.path.normpath(os.path.join(os.path.dirname(link), target))
     try:
         _paths.check_link(link)
@@ -300,14 +300,14 @@ def _barred(link: str, target: str) -> list[str]:
 
 
 def _beat(file: File) -> tuple[str, str]:
-    """The unit of beat that C(file) is, empty for any other file, and its marker."""
+    """Return the unit of beat that ``file`` is, empty for any other file, and its marker."""
     marker = _files.marker(file.content) or ""
     is_beat = "/beat/" in marker and file.path.endswith(".service")
     return os.path.basename(file.path) if is_beat else "", marker
 
 
 def problems(way: Return, systemd: Systemd) -> list[str]:
-    """Why this restore is not possible."""
+    """Return why this restore is not possible."""
     files = way.generation.files
     return [
         *_disk.foreign_units(systemd, [file for file in files if file.path not in way.found], way.found).values(),
@@ -329,7 +329,7 @@ def go(way: Return, label: Label) -> None:
 
 
 def _links(works_in: Iterable[tuple[str, _releases.Cwd]]) -> tuple[dict[str, str], str]:
-    """The links in working directories of services, to the releases that these run in, and the first of these."""
+    """Return the links in working directories of services to the releases that these run in, and the first release."""
     links: dict[str, str] = {}
     for directory, where in works_in:
         link = _releases.link_in(directory)
@@ -348,11 +348,11 @@ def _links(works_in: Iterable[tuple[str, _releases.Cwd]]) -> tuple[dict[str, str
 
 
 def _directories(files: Iterable[File]) -> dict[str, str]:
-    """The working directories that the unit files of services name, by unit."""
+    """Return the working directories that the unit files of services name, by unit."""
     return {name: _generation.setting(content, "WorkingDirectory") for name, content in _services(files).items()}
 
 
 def _services(files: Iterable[File]) -> dict[str, bytes]:
-    """The unit files of services, by unit."""
+    """Return the unit files of services, by unit."""
     found = _generation.of_services({file.path: file.content for file in files})
     return {os.path.basename(path): content for path, content in found.items()}

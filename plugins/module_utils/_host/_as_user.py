@@ -19,7 +19,7 @@ _NOBODY = 65534
 
 
 def look(user: str, group: str, further: Iterable[str]) -> Callable[[str], Place]:
-    """What tells of a path what it is to C(user) with C(group) and C(further) groups, as far as they exist."""
+    """Return what tells of a path what it is to ``user`` with ``group`` and ``further`` groups, if they exist."""
 
     def place(path: str) -> Place:
         with _acting_as(user, group, further):
@@ -29,7 +29,7 @@ def look(user: str, group: str, further: Iterable[str]) -> Callable[[str], Place
 
 
 def _acting_as(user: str, group: str, further: Iterable[str]) -> contextlib.AbstractContextManager[None]:
-    """Be C(user) for a moment; one that does not exist yet is nobody."""
+    """Be ``user`` for a moment; one that does not exist yet is nobody."""
     try:
         uid, primary = pwd.getpwnam(user)[2:4]
     except KeyError:

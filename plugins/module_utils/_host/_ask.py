@@ -9,7 +9,7 @@ application prints goes to stderr; on stdout there is the answer alone, one JSON
 
 A task is awaited through the broker, so that applications without a result backend can be asked as well: its message
 links to two signatures of tasks that no worker has. When the task is done the worker sends one of them on, to a queue
-that this program made and consumes. Celery's own task C(celery.accumulate), which every application has, is what is
+that this program made and consumes. Celery's own task ``celery.accumulate``, which every application has, is what is
 sent to a queue to see whether it is worked.
 
 No route of the application has a say in either: a message goes to its queue by the name of the queue, through the
@@ -62,7 +62,7 @@ class Clock:
         self.start("importing the application", seconds)
 
     def start(self, doing: str, seconds: float) -> None:
-        """Begin with something else, which has so many C(seconds)."""
+        """Begin with something else, which has so many ``seconds``."""
         self.doing = doing
         self.seconds = seconds
         self._end = time.monotonic() + seconds
@@ -80,7 +80,7 @@ class Clock:
 
 
 class Asker:
-    """One connection to the broker of C(app)."""
+    """One connection to the broker of ``app``."""
 
     def __init__(self, app: Any, connection: Any, clock: Clock) -> None:
         self.app = app
@@ -98,7 +98,7 @@ class Asker:
         return not (allowed and self.connection.supports_exchange_type("fanout"))
 
     def roll_call(self, nodes: Sequence[str], patience: float) -> None:
-        """Hear how often each node answers, also one that is not among C(nodes), which have C(patience) seconds."""
+        """Hear how often each node answers, also one that is not among ``nodes``, which have ``patience`` seconds."""
         if self.is_deaf:
             return
         self.clock.doing = "waiting for the answers of the workers"
@@ -109,7 +109,7 @@ class Asker:
         self.heard.update(self._tell("ping", [node for node in nodes if node not in self.heard], patience).keys())
 
     def others(self, nodes: Sequence[str], queues: Iterable[str], patience: float) -> Answer:
-        """Those of C(queues) that each node that is not among C(nodes) consumes, without those that consume none."""
+        """Return those of ``queues`` that each node beside ``nodes`` consumes, without the nodes that consume none."""
         unknown = sorted({*self.heard} - {*nodes})[:_MOST_OTHERS]
         told = self._tell("active_queues", unknown, patience)
         consumed = {node: [queue.get("alias") or queue["name"] for queue in answer] for node, answer in told.items()}
@@ -117,7 +117,7 @@ class Asker:
         return {node: names for node, names in found.items() if names}
 
     def inspect(self, nodes: Sequence[str], patience: float) -> Answer:
-        """What C(nodes) say of themselves; C(None) for one that has not been heard."""
+        """Return what ``nodes`` say of themselves; ``None`` for one that has not been heard."""
         self.clock.doing = "waiting for the answers of the workers"
         alive = sorted(node for node in nodes if self.heard[node])
         told = {
@@ -175,11 +175,11 @@ class Asker:
         }
 
     def default_queues(self) -> list[str]:
-        """The queues that a worker consumes whose command line names none."""
+        """Return the queues that a worker consumes whose command line names none."""
         return sorted(queue.alias or name for name, queue in self.app.amqp.queues.items())
 
     def lengths(self, queues: Iterable[str]) -> dict[str, int | None]:
-        """How many messages wait in each of C(queues): 0 where there is none, nothing where the broker does not say."""
+        """Return how many messages wait in each of ``queues``: 0 without a queue, nothing if it does not say."""
         self.clock.doing = "asking the broker for the lengths of the queues"
         return {queue: self._length(queue) for queue in sorted(set(queues))}
 
@@ -197,7 +197,7 @@ class Asker:
         return count
 
     def verify(self, wanted: dict[str, list[str]], nodes: Answer, patience: float) -> Answer:
-        """Whether each queue that a node consumes is worked, and what the nodes do if one is not.
+        """Return whether each queue that a node consumes is worked, and what the nodes do if one is not.
 
         A queue that nobody is known to consume gets no task, since it would stay there. Of an application that takes no
         remote commands nobody knows it. A task for a broadcast would be run by all workers.
@@ -221,7 +221,7 @@ class Asker:
         return {"worked": worked, "later": later}
 
     def _addresses(self, queues: Sequence[str], told: Answer | None) -> dict[str, str | None]:
-        """The names at the broker of those of C(queues) that a node consumes; C(None) for a broadcast."""
+        """Return the names at the broker of those of ``queues`` that a node consumes; ``None`` for a broadcast."""
         if self.is_deaf:
             found = {queue: self.queue(queue) for queue in queues}
             return {
@@ -237,18 +237,18 @@ class Asker:
         }
 
     def _is_broadcast(self, exchange_type: str, alias: str | None) -> bool:
-        """Whether what is sent to a queue goes to others, too. Without a protocol for it, no fanout takes it alone."""
+        """Return whether what is sent to a queue goes to others too. Without a protocol no fanout takes it alone."""
         return exchange_type == "fanout" and bool(alias or hasattr(self.connection.default_channel, "typeof"))
 
     def queue(self, name: str) -> Any:
-        """A queue of the application by its name or alias, nothing where it has none and makes none."""
+        """Return a queue of the application by its name or alias, nothing where it has none and makes none."""
         try:
             return self.app.amqp.queues[name]
         except KeyError:
             return None
 
     def canaries(self, queues: Mapping[str, str], seconds: float) -> dict[str, bool]:
-        """Whether a task that was sent to each of C(queues) was run within so many seconds. Empty if nobody can tell.
+        """Return whether a task sent to each of ``queues`` was run within so many seconds. Empty if nobody can tell.
 
         One that was not is worth nothing any more, and is not run much later; but a worker whose clock is ahead of this
         one's shall not take it for expired.
@@ -262,9 +262,9 @@ class Asker:
         return {queue: replies.states.get(task_id) == "SUCCESS" for queue, task_id in sent.items()}
 
     def counted(self, queues: Mapping[str, str], nodes: Answer, seconds: float) -> dict[str, bool | None]:
-        """Whether those of C(nodes) that consume C(queues) accept a task from each, one after the other.
+        """Return whether those of ``nodes`` that consume ``queues`` accept a task from each, one after the other.
 
-        For an application whose router keeps the answers back. C(None) where no node can be asked.
+        For an application whose router keeps the answers back. ``None`` where no node can be asked.
         """
         self.clock.doing = "counting the tasks that the workers accept"
         share = seconds / len(queues)
@@ -284,7 +284,7 @@ class Asker:
         return worked
 
     def _accepted(self, nodes: Sequence[str], patience: float) -> int | None:
-        """How many canaries the pools of C(nodes) have accepted, nothing if one of them does not tell."""
+        """Return how many canaries the pools of ``nodes`` have accepted, nothing if one of them does not tell."""
         stats = self._tell("stats", nodes, max(patience, 0.1))
         if not nodes or len(stats) < len(nodes):
             return None
@@ -317,7 +317,7 @@ class Asker:
         return {"id": task_id, "state": state, "result": replies.results.get(task_id), "failure": failure}
 
     def _destination(self, name: str) -> Answer:
-        """The options by which a task reaches the queue C(name), which is declared if it has to be made."""
+        """Return the options by which a task reaches the queue ``name``, which is declared if it has to be made."""
         queue = self.queue(name)
         if queue is None:
             raise RefusalError(f"the application has no queue {name!r} in task_queues, and makes none that is missing.")
@@ -326,7 +326,7 @@ class Asker:
         return {**_straight_to(queue.name), "queue": None, "declare": [] if self._is_there(queue.name) else [queue]}
 
     def _is_there(self, queue: str) -> bool:
-        """Whether the broker has C(queue), which other arguments than the application's may have made."""
+        """Return whether the broker has ``queue``, which other arguments than the application's may have made."""
         channel = self.connection.channel()
         try:
             channel.queue_declare(queue=queue, passive=True)
@@ -337,7 +337,7 @@ class Asker:
         return True
 
     def _failure(self, task_id: str, task: Any) -> str:
-        """What the result backend has of a task that failed, if there is one."""
+        """Return what the result backend has of a task that failed, if there is one."""
         self.clock.doing = "asking the result backend why the task failed"
         if task.ignore_result or type(self.app.backend).__name__ == "DisabledBackend":
             return ""
@@ -357,7 +357,7 @@ class _NoRoutes:
 
 
 def _straight_to(queue: str) -> Answer:
-    """The options by which a message reaches the queue of this name and no other.
+    """Return the options by which a message reaches the queue of this name and no other.
 
     Celery sends what has no exchange to the default queue of the application, unless it is of the type topic.
     """
@@ -368,7 +368,7 @@ class Replies:
     """A queue to which workers send what became of tasks, removed at the end."""
 
     def __init__(self, asker: Asker, name: str) -> None:
-        """C(name) is that of the task whose end is to be told."""
+        """``name`` is that of the task whose end is to be told."""
         kombu: Any = importlib.import_module("kombu")
         self.states: dict[str, str] = {}
         self.results: dict[str, Any] = {}
@@ -390,7 +390,7 @@ class Replies:
         return self._route_name is not None
 
     def _taken(self, name: str) -> str | None:
-        """A name about which the worker can ask its router without an error, whatever the answer: it is overruled."""
+        """Return a name about which the worker can ask its router without an error; the answer is overruled."""
         app = self._asker.app
         candidates: list[str] = [_REPLY, name, CANARY, *sorted(app.tasks)[:_ASKED_NAMES]]
         for candidate in candidates:
@@ -441,7 +441,7 @@ class Replies:
         return task_id
 
     def _signature(self, task_id: str, state: str) -> Answer:
-        """What the worker sends when the task is in this state, in a form that any serializer takes."""
+        """Return what the worker sends when the task is in this state, in a form that any serializer takes."""
         options = {**self._here, "route_name": self._route_name}
         signature = self._asker.app.signature(_REPLY, kwargs={"task_id": task_id, "state": state}, options=options)
         return dict(signature)
@@ -462,7 +462,7 @@ class Replies:
 
 
 def _serializer(app: Any) -> str:
-    """What C(app) sends with, or if its workers do not take that, the first that they take."""
+    """Return what ``app`` sends with, or if its workers do not take that, the first that they take."""
     registry: Any = importlib.import_module("kombu.serialization").registry
     own: str = app.conf.task_serializer
     accepted: list[str] = [registry.type_to_name.get(name, name) for name in app.conf.accept_content]
@@ -474,7 +474,7 @@ def _age(start: float | None) -> int | None:
 
 
 def answer(request: Answer, clock: Clock) -> Answer:
-    """Answer C(request): C(do) is inspect, verify or task."""
+    """Answer ``request``: ``do`` is inspect, verify or task."""
     from celery.app.utils import find_app
 
     app = find_app(request["app"])
@@ -511,7 +511,7 @@ def answer(request: Answer, clock: Clock) -> Answer:
 
 
 def attempt(request: Answer) -> Answer:
-    """The answer to C(request), or the C(error) that stood in its way."""
+    """Return the answer to ``request``, or the ``error`` that stood in its way."""
     clock = Clock(request.get("import_timeout", IMPORT))
     try:
         return answer(request, clock)
@@ -528,7 +528,7 @@ def attempt(request: Answer) -> Answer:
 
 
 def main(request: Answer) -> None:
-    """Print the answer to C(request) and end, whatever threads the application has started."""
+    """Print the answer to ``request`` and end, whatever threads the application has started."""
     stdout = os.dup(1)
     os.dup2(2, 1)
     if os.getcwd() not in sys.path:

@@ -102,10 +102,10 @@ def run(
     errors: Tail | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Said:
-    """Run C(command) in a session without a terminal, give it C(data), and return what it has said when it has ended.
+    """Run ``command`` in a session without a terminal, give it ``data``, and return what it has said when it has ended.
 
-    It is over then, also if another process has got hold of its output, and it is over after so many C(seconds). Of
-    its output there is what C(into) and C(errors) keep.
+    It is over then, also if another process has got hold of its output, and it is over after so many ``seconds``. Of
+    its output there is what ``into`` and ``errors`` keep.
     """
     output, errors = into or Answer(), errors or Tail()
     with Session(command, environ or {}) as process:
@@ -160,7 +160,7 @@ def _end(process: Session, seconds: float) -> str:
 
 
 def _write(pipe: IO[bytes], data: bytes) -> bytes:
-    """Write some of C(data); returns the rest, none if nobody reads it any more."""
+    """Write some of ``data``; returns the rest, none if nobody reads it any more."""
     try:
         return data[os.write(pipe.fileno(), data[:_CHUNK]) :]
     except BlockingIOError:

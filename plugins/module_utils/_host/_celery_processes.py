@@ -25,7 +25,7 @@ _FILE = 2**17  # bytes
 
 
 def celery() -> list[Process]:
-    """The Python processes of this host, not those of containers on it, whose command line names Celery."""
+    """Return the Python processes of this host, not those of containers on it, whose command line names Celery."""
     own = _link(f"{PROC}/self", "ns/pid")
     root = _cgroup(f"{PROC}/1")[: -len("/init.scope")]
     return [process for process in _candidates(own, root) if process is not None]
@@ -56,13 +56,13 @@ def _look(path: str, pid: int, own: str, root: str) -> Process | None:
 
 
 def _words(command: str) -> tuple[str, ...]:
-    """The words of a command line; a title that the process gave itself is one text."""
+    """Return the words of a command line; a title that the process gave itself is one text."""
     words = [word for word in command.split("\0") if word]
     return tuple(words[0].replace("(", " ").replace(")", " ").split() if len(words) == 1 else words)
 
 
 def _cgroup(path: str) -> str:
-    """The control group to which systemd put a process, under either version of the kernel's interface."""
+    """Return the control group to which systemd put a process, under either version of the kernel's interface."""
     groups = [line.split(":", 2) for line in _text(_read(path, "cgroup")).splitlines() if line.count(":") > 1]
     named = [group[2] for group in groups if group[1] == "name=systemd"]
     unified = [group[2] for group in groups if group[:2] == ["0", ""]]
@@ -90,12 +90,12 @@ def _text(content: bytes) -> str:
 
 
 def nice(pid: int) -> int:
-    """The priority of a process. Raises OSError if it has ended."""
+    """Return the priority of a process. Raises OSError if it has ended."""
     return os.getpriority(os.PRIO_PROCESS, pid)
 
 
 def written_files(pid: int, most: int = 1000) -> list[str]:
-    """The paths of the files that a process holds open for writing, as the kernel tells them.
+    """Return the paths of the files that a process holds open for writing, as the kernel tells them.
 
     Raises OSError if it has ended.
     """

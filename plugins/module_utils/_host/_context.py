@@ -72,7 +72,7 @@ class Context:
 
 
 def surroundings(service: Owned) -> list[str]:
-    """What makes a transient unit run beside C(service), with all of its variables but those of C(Environment=)."""
+    """Return what makes a transient unit run beside ``service``, with its variables but those of ``Environment=``."""
     groups = " ".join(service.supplementary_groups)
     return [
         f"--uid={service.user}",
@@ -84,7 +84,7 @@ def surroundings(service: Owned) -> list[str]:
 
 
 def contexts(services: Sequence[Owned]) -> list[Context]:
-    """C(services) by what they see."""
+    """``services`` by what they see."""
     groups: dict[tuple[Any, ...], list[Owned]] = {}
     for service in services:
         variables = {key: value for key, value in service.variables.items() if not key.startswith(_OWN_VARIABLES)}
@@ -101,10 +101,10 @@ def contexts(services: Sequence[Owned]) -> list[Context]:
 
 
 def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -> dict[Context, Answer]:
-    """The answers to all C(requests), all at the same time.
+    """Return the answers to all ``requests``, all at the same time.
 
-    Each may take C(timeout) seconds when its application has been imported, for which it has as long as in a trial.
-    An answer without C(error) is what _ask says. Neither C(error) nor C(failure) shows a secret.
+    Each may take ``timeout`` seconds when its application has been imported, for which it has as long as in a trial.
+    An answer without ``error`` is what _ask says. Neither ``error`` nor ``failure`` shows a secret.
     """
     if not requests:
         return {}
@@ -129,7 +129,7 @@ def ask(systemd: Systemd, requests: Mapping[Context, Request], timeout: float) -
 
 
 def others(answers: Mapping[Context, Answer]) -> list[Answer]:
-    """The nodes that consume the queues of the services, and are none of them, as plain data."""
+    """Return the nodes that consume the queues of the services, and are none of them, as plain data."""
     return [
         {"environment": context.service.environment, "node": node, "queues": queues}
         for context, answer in answers.items()

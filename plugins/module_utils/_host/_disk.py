@@ -40,7 +40,7 @@ _TEXT = 1024 * 1024
 
 
 def look(path: str) -> Found | None:
-    """What is at C(path), or None where there is nothing or no way. A link of root has the attributes of its target."""
+    """Return what is at ``path``, None where there is nothing. A link of root has the attributes of its target."""
     with contextlib.suppress(OSError), _paths.parent(path) as (place, name):
         status = place.status(name)
         return None if status is None else _found(place, name, status)
@@ -61,14 +61,14 @@ def _found(place: Place, name: str, status: os.stat_result) -> Found:
 
 
 def _beyond(place: Place, name: str, status: os.stat_result) -> Attributes:
-    """The attributes of the directory that link C(name) leads to, or its own."""
+    """Return the attributes of the directory that link ``name`` leads to, or its own."""
     with contextlib.suppress(OSError), _paths.open_directory(os.path.join(place.path, name)) as target:
         return attributes(target.owner_status)
     return attributes(status)
 
 
 def look_at(paths: Iterable[str]) -> dict[str, Found]:
-    """What exists of C(paths)."""
+    """Return what exists of ``paths``."""
     looked = ((path, look(path)) for path in paths)
     return {path: found for path, found in looked if found is not None}
 
@@ -80,9 +80,9 @@ def attributes(status: os.stat_result) -> Attributes:
 
 
 def exposed(paths: Iterable[str], owners: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
-    """Which of C(paths) others than root could have put something else at, and what lets them do so.
+    """Return which of ``paths`` others than root could have put something else at, and what lets them do so.
 
-    C(owners) are those that files are to have: what is to be a user's own may lie in that user's directory.
+    ``owners`` are those that files are to have: what is to be a user's own may lie in that user's directory.
     """
     reasons = {path: _exposure(path, owners.get(path, "root")) for path in paths}
     return {path: reason for path, reason in reasons.items() if reason}
@@ -102,7 +102,7 @@ def _belongs_to(place: _paths.Place, owner: str) -> bool:
 
 
 def foreign_units(systemd: Systemd, files: Iterable[File], found: Mapping[str, Found]) -> dict[str, str]:
-    """Which of C(files) are those of units that somebody else has, and what to do about it."""
+    """Return which of ``files`` are those of units that somebody else has, and what to do about it."""
     wanted = _unit_files.of(files, _systemctl.UNIT_DIRECTORIES[0])
     units = systemd.show(list(wanted), _unit_files.PROPERTIES)
     elsewhere = {name: _systemctl.elsewhere(name) for name in wanted}
@@ -110,7 +110,7 @@ def foreign_units(systemd: Systemd, files: Iterable[File], found: Mapping[str, F
 
 
 def grounds(directories: Iterable[Directory]) -> dict[Directory, Ground]:
-    """What there is where C(directories) are wanted."""
+    """Return what there is where ``directories`` are wanted."""
     return {item: _ground(item) for item in dict.fromkeys(directories)}
 
 
@@ -130,7 +130,7 @@ def _ground(item: Directory) -> Ground:
 
 
 def _is_writable(place: Place, wanted: Attributes) -> bool:
-    """Whether its owner, as far as there is one, can make files in C(place)."""
+    """Return whether its owner, as far as there is one, can make files in ``place``."""
     try:
         return place.is_writable(*_ids(wanted))
     except KeyError:
@@ -138,7 +138,7 @@ def _is_writable(place: Place, wanted: Attributes) -> bool:
 
 
 def unknown_accounts(wanted: Iterable[Wanted]) -> list[str]:
-    """A sentence for every owner and group of C(wanted) that this host does not have."""
+    """Return a sentence for every owner and group of ``wanted`` that this host does not have."""
     items = list(wanted)
     return [
         f"{kind} {name!r} of {', '.join(paths)} does not exist on this host."
@@ -153,7 +153,7 @@ def unknown_accounts(wanted: Iterable[Wanted]) -> list[str]:
 
 
 def is_known(lookup: Callable[[str], object], name: str) -> bool:
-    """Whether C(lookup), one of the functions of pwd and grp, finds C(name)."""
+    """Return whether ``lookup``, one of the functions of pwd and grp, finds ``name``."""
     try:
         lookup(name)
     except KeyError:
@@ -162,7 +162,7 @@ def is_known(lookup: Callable[[str], object], name: str) -> bool:
 
 
 def apply(changes: Plan, label: Label) -> None:
-    """Carry out C(changes)."""
+    """Carry out ``changes``."""
     for directory in changes.make:
         make_directory(directory, label)
     for file in changes.adjust:
@@ -177,7 +177,7 @@ def apply(changes: Plan, label: Label) -> None:
 
 
 def labeller(module: AnsibleModule) -> Label:
-    """What gives a new file the SELinux context that the policy has for its final path, where there is SELinux."""
+    """Return what gives a new file the SELinux context of its final path, where there is SELinux."""
 
     def label(temporary: str, path: str) -> None:
         module.set_context_if_different(temporary, module.selinux_default_context(path), False)
@@ -186,7 +186,7 @@ def labeller(module: AnsibleModule) -> Label:
 
 
 def unlabelled(_temporary: str, _path: str) -> None:
-    """What leaves the context to the kernel."""
+    """Leave the context to the kernel."""
 
 
 def make_directory(item: Directory, label: Label) -> None:
@@ -195,7 +195,7 @@ def make_directory(item: Directory, label: Label) -> None:
 
 
 def make_parents(path: str, label: Label) -> None:
-    """Make what is missing above C(path)."""
+    """Make what is missing above ``path``."""
     directory = os.path.dirname(path)
     with _paths.nearest(directory) as (place, _missing):
         uid, gid = _paths.owner_of_new(place)
@@ -213,12 +213,12 @@ def _ids(wanted: Attributes) -> tuple[int, int]:
 
 
 def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None:
-    """Put C(content) at C(path) in one step: readers see the old file or the new one, whole, with its attributes."""
+    """Put ``content`` at ``path`` in one step: readers see the old file or the new one, whole, with its attributes."""
     _paths.replace(path, content, *_ids(wanted), wanted.mode, label)
 
 
 def stamp(unit: str) -> None:
-    """Note that files of C(unit) change now, in microseconds of CLOCK_MONOTONIC."""
+    """Note that files of ``unit`` change now, in microseconds of CLOCK_MONOTONIC."""
     _make_stamps()
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     _paths.replace(os.path.join(STAMPS, unit), f"{now}\n".encode(), os.getuid(), os.getgid(), 0o600, unlabelled)
@@ -229,7 +229,7 @@ def _make_stamps() -> None:
 
 
 def stamps(units: Iterable[str]) -> dict[str, int]:
-    """When files of C(units) changed last since the host booted, in microseconds of CLOCK_MONOTONIC."""
+    """Return when files of ``units`` changed last since the host booted, in microseconds of CLOCK_MONOTONIC."""
     result = {}
     for unit in units:
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -247,7 +247,7 @@ def alone() -> Iterator[None]:
 
 
 def forget(units: Iterable[str]) -> None:
-    """Remove what was noted of C(units)."""
+    """Remove what was noted of ``units``."""
     for unit in units:
         with contextlib.suppress(FileNotFoundError):
             _paths.unlink(os.path.join(STAMPS, unit))
@@ -259,9 +259,9 @@ def orphans(
     wanted: Container[str],
     keep_markers: Container[str] = (),
 ) -> list[str]:
-    """Files of root directly in C(directories), which are root's, that carry a marker with one of C(marker_prefixes).
+    """Files of root directly in ``directories``, which are root's, that carry a marker with one of ``marker_prefixes``.
 
-    Without C(wanted) ones, and without those of C(keep_markers).
+    Without ``wanted`` ones, and without those of ``keep_markers``.
     """
     prefixes = list(marker_prefixes)
     return sorted(
@@ -273,19 +273,19 @@ def orphans(
 
 
 def foreign_texts(directory: str) -> dict[str, str]:
-    """The files of root directly in C(directory) that somebody else wrote, and their texts."""
+    """Return the files of root directly in ``directory`` that somebody else wrote, and their texts."""
     texts = {path: head.decode("utf-8", "replace") for path, head in _heads(directory, _TEXT) if marker(head) is None}
     return dict(sorted(texts.items()))
 
 
 def markers(directory: str) -> dict[str, str]:
-    """The files directly in C(directory) that the collection wrote, and their markers."""
+    """Return the files directly in ``directory`` that the collection wrote, and their markers."""
     found = {path: marker(head) for path, head in _heads(directory)}
     return {path: name for path, name in sorted(found.items()) if name is not None}
 
 
 def _heads(directory: str, most: int = _HEAD) -> Iterator[tuple[str, bytes]]:
-    """The regular files of root directly in C(directory) and their beginnings; none where others can put files."""
+    """Yield the regular files of root in ``directory`` and their beginnings; none where others can put files."""
     with contextlib.suppress(OSError), _paths.open_directory(directory) as place:
         for name in place.names() if place.is_roots else []:
             with contextlib.suppress(OSError):

@@ -17,12 +17,12 @@ _LONGEST = 1 << 20
 
 
 def roots() -> tuple[str, ...]:
-    """Where drop-ins lie, the most important place first."""
+    """Return where drop-ins lie, the most important place first."""
     return ("/etc/systemd/system.control", "/run/systemd/system.control", *_systemctl.UNIT_DIRECTORIES)
 
 
 def names(unit: str) -> list[str]:
-    """The directories of the drop-ins of C(unit), the most special one first."""
+    """Return the directories of the drop-ins of ``unit``, the most special one first."""
     stem, _dot, kind = unit.rpartition(".")
     parts = stem.split("-")
     beginnings = ["-".join(parts[:count]) + "-" for count in range(len(parts) - 1, 0, -1)]
@@ -30,7 +30,7 @@ def names(unit: str) -> list[str]:
 
 
 def find(unit: str, places: Sequence[str]) -> list[DropIn]:
-    """The drop-ins of C(unit) in the order in which systemd reads them. One that is masked is empty."""
+    """Return the drop-ins of ``unit`` in the order in which systemd reads them. One that is masked is empty."""
     found: dict[str, tuple[str, bool]] = {}
     for name in names(unit):
         for directory in (os.path.join(place, name) for place in places):

@@ -21,7 +21,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def problem(service: Service, path: str) -> str:
-    """Why C(path) must not be among the C(env_files) of C(service); empty if it may."""
+    """Return why ``path`` must not be among the ``env_files`` of ``service``; empty if it may."""
     key = f"env_files of {service.variable}"
     try:
         reason = _reason(path, _MOST_LINKS)
@@ -40,7 +40,7 @@ def problem(service: Service, path: str) -> str:
 
 
 def _reason(path: str, links: int) -> str:
-    """Who else could change what is at C(path). Raises OSError if there is no file."""
+    """Return who else could change what is at ``path``. Raises OSError if there is no file."""
     directory, name = os.path.split(path)
     with _paths.nearest(directory) as (place, missing):
         status = None if missing else place.status(name)

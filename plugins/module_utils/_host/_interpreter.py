@@ -20,7 +20,7 @@ _SHELLS = ("bash", "dash", "env", "ksh", "sh", "zsh")
 
 
 def first_line(head: bytes) -> str:
-    """The interpreter that a script names which begins with C(head), empty for a shell or what is looked up in PATH."""
+    """Return the interpreter of a script that begins with ``head``, empty for a shell or what is looked up in PATH."""
     through = _THROUGH_SHELL.match(head)
     plain = _PLAIN.match(head)
     found = through or plain
@@ -29,12 +29,12 @@ def first_line(head: bytes) -> str:
 
 
 def celery(virtualenv: str) -> str:
-    """The script."""
+    """Return the script."""
     return os.path.join(virtualenv, "bin/celery")
 
 
 def written(virtualenv: str) -> str:
-    """The interpreter that celery of C(virtualenv) names, empty if it is none or cannot be read."""
+    """Return the interpreter that celery of ``virtualenv`` names, empty if it is none or cannot be read."""
     with contextlib.suppress(OSError):
         real = os.path.realpath(celery(virtualenv))
         if os.path.isfile(real):
@@ -44,7 +44,7 @@ def written(virtualenv: str) -> str:
 
 
 def interpreter(virtualenv: str) -> str:
-    """The Python that the application of a service with C(virtualenv) runs with."""
+    """Return the Python that the application of a service with ``virtualenv`` runs with."""
     candidates = (written(virtualenv), *_in(virtualenv))
     return next((path for path in candidates if path and os.path.exists(path)), os.path.join(virtualenv, "bin/python"))
 
@@ -54,7 +54,7 @@ def _in(virtualenv: str) -> Iterable[str]:
 
 
 def problems(virtualenv: str, variable: str) -> list[str]:
-    """Why celery of C(virtualenv), which C(variable) names, would not run, or not with the packages that are there."""
+    """Return why celery of ``virtualenv``, which ``variable`` names, would not run, or not with its packages."""
     path = written(virtualenv)
     if not path:
         return []

@@ -30,7 +30,7 @@ _TREE = 300  # seconds for a directory
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What is to go. C(users) are those whom the collection made, with their jobs; they are kept and locked."""
+    """What is to go. ``users`` are those whom the collection made, with their jobs; they are kept and locked."""
 
     directories: tuple[str, ...]
     users: tuple[User, ...]
@@ -39,7 +39,7 @@ class Leftovers:
 
 
 def names_here(names: Iterable[str], made: Sequence[User]) -> list[str]:
-    """Those of the environments C(names) of which the collection has something on this host."""
+    """Return those of the environments ``names`` of which the collection has something on this host."""
     return [
         name
         for name in names
@@ -48,7 +48,7 @@ def names_here(names: Iterable[str], made: Sequence[User]) -> list[str]:
 
 
 def find(names: Sequence[str], local: Sequence[User], in_use: Container[str], everything: bool) -> Leftovers:
-    """What is left of the environments C(names); of their data and users too, with C(everything), but not C(in_use)."""
+    """Return what is left of the environments ``names``, with ``everything`` data and users too, but not ``in_use``."""
     users = [user for user in local if everything and user.maker in names and user.name not in in_use]
     patterns = (_LIBRARY, *(_DATA if everything else ()))
     paths = (pattern.format(name) for name in names for pattern in patterns)
@@ -61,19 +61,19 @@ def find(names: Sequence[str], local: Sequence[User], in_use: Container[str], ev
 
 
 def running(user: User, spared: Container[str]) -> list[Process]:
-    """What runs as C(user), but in the units C(spared)."""
+    """Return what runs as ``user``, but in the units ``spared``."""
     return [process for process in _processes.of_user(user.uid) if process.unit not in spared]
 
 
 def told(user: User, processes: Sequence[Process]) -> str:
-    """What runs as C(user), in one line."""
+    """Return what runs as ``user``, in one line."""
     others = len(processes) - _MOST_SHOWN
     shown = ", ".join(map(str, processes[:_MOST_SHOWN])) + (f" and {others} more" if others > 0 else "")
     return f"{user.maker}: the user {user.name} still runs {shown}"
 
 
 def lock(user: User, run: Callable[[Sequence[str]], None]) -> None:
-    """Let nobody be C(user) any more, and nobody else get its number."""
+    """Let nobody be ``user`` any more, and nobody else get its number."""
     shell = next((path for path in _NO_SHELLS if _paths.exists(path)), _NO_SHELLS[-1])
     run(["usermod", "--lock", "--shell", shell, user.name])
 
@@ -91,7 +91,7 @@ def forget(jobs: Iterable[str], run: Callable[[Sequence[str]], None]) -> None:
 
 
 def end(user: User, spared: Container[str], systemd: Systemd, run: Callable[[Sequence[str]], object]) -> list[Process]:
-    """End what runs as C(user): its sessions, units that run as this user, and every process; returns what is left."""
+    """End what runs as ``user``: its sessions, units that run as this user, and every process; returns what is left."""
     processes = running(user, spared)
     if any(process.unit.endswith(".scope") or process.unit.startswith("user@") for process in processes):
         run(["loginctl", "terminate-user", user.name])
@@ -116,7 +116,7 @@ def remove(path: str) -> str:
 
 
 def _own_units(processes: Sequence[Process], systemd: Systemd) -> list[str]:
-    """The services whose main process is one of C(processes), unlike cron's."""
+    """Return the services whose main process is one of ``processes``, unlike cron's."""
     pids = {str(process.pid) for process in processes}
     names = {process.unit for process in processes if process.unit.endswith(".service")}
     units = systemd.show(sorted(names), ("Id", "MainPID")) if names else {}

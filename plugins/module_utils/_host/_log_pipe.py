@@ -20,7 +20,7 @@ _PLENTY = 2**24  # bytes; a unit that writes more has to wait between them
 
 
 class LogPipe:
-    """Keeps the end of what is written into the pipe at C(path), C(size) bytes of it."""
+    """Keeps the end of what is written into the pipe at ``path``, ``size`` bytes of it."""
 
     def __init__(self, path: str, size: int) -> None:
         self._tail = Tail(size)

@@ -16,7 +16,7 @@ _PROCESSES = "/proc/self/ns/pid"
 
 
 def identity() -> str:
-    """The same text for as long as this machine runs, however it was reached, and another one on any other machine.
+    """Return the same text while this machine runs, however it was reached, and another one on any other machine.
 
     Clones have the same machine id until somebody gives them another, but each has booted by itself. Containers of one
     kernel share its boot, but each has its own processes and host name.

@@ -26,7 +26,7 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.service")
 
 
 def find(systemd: Systemd, applications: Iterable[Application]) -> list[Foreign]:
-    """The foreign processes that run one of C(applications)."""
+    """Return the foreign processes that run one of ``applications``."""
     wanted = list(applications)
     if not wanted:
         return []
@@ -36,7 +36,7 @@ def find(systemd: Systemd, applications: Iterable[Application]) -> list[Foreign]
 
 
 def configured(systemd: Systemd, processes: Iterable[Process], ours: Collection[str]) -> dict[str, str]:
-    """The directory in which root lets each of the units of C(processes) work, if it is a unit for Celery."""
+    """Return the directory in which root lets each of the units of ``processes`` work, if it is a unit for Celery."""
     found = {_foreign.system_unit(process) for process in processes}
     units = systemd.show(sorted(unit for unit in found if _UNIT.fullmatch(unit) and unit not in ours), _PROPERTIES)
     return {
@@ -47,7 +47,7 @@ def configured(systemd: Systemd, processes: Iterable[Process], ours: Collection[
 
 
 def planned(services: Mapping[Service, str], files: Sequence[File]) -> list[Application]:
-    """What C(services) are to run with C(files), each with the real path of its directory."""
+    """Return what ``services`` are to run with ``files``, each with the real path of its directory."""
     return [
         Application(
             environment=service.environment,
@@ -64,7 +64,7 @@ def planned(services: Mapping[Service, str], files: Sequence[File]) -> list[Appl
 
 
 def configured_here(services: Iterable[Owned]) -> list[Application]:
-    """What C(services), which are on this host, run."""
+    """Return what ``services``, which are on this host, run."""
     return [
         Application(
             environment=service.environment,
@@ -80,14 +80,14 @@ def configured_here(services: Iterable[Owned]) -> list[Application]:
 
 
 def uid_of(user: str) -> int | None:
-    """The id of C(user), nothing if there is none yet."""
+    """Return the id of ``user``, nothing if there is none yet."""
     with contextlib.suppress(KeyError):
         return pwd.getpwnam(user).pw_uid
     return None
 
 
 def _variables(unit: str, files: Sequence[File]) -> Mapping[str, str]:
-    """The variables in the environment file of C(unit) among C(files)."""
+    """Return the variables in the environment file of ``unit`` among ``files``."""
     for file in files:
         if file.unit == unit:
             variables = _envfile.parsed(file.content.decode("utf-8", "replace"))

@@ -16,7 +16,7 @@ _LOCAL = "/etc/passwd"
 
 
 def gid_of(name: str) -> int:
-    """The number of a group, which may be called by it. Raises KeyError if there is no such group."""
+    """Return the number of a group, which may be called by it. Raises KeyError if there is no such group."""
     group = Nss().group(name)
     if group is None:
         raise KeyError(name)
@@ -32,7 +32,7 @@ class Nss:
         return None
 
     def group(self, name: str) -> Group | None:
-        """The group of a name, or of a number that has none."""
+        """Return the group of a name, or of a number that has none."""
         with contextlib.suppress(KeyError):
             return Group(name, grp.getgrnam(name).gr_gid)
         return self.group_of(int(name)) if name.isascii() and name.isdigit() else None
@@ -43,7 +43,7 @@ class Nss:
         return Group(str(gid), gid)
 
     def local(self) -> list[User]:
-        """The users of this host alone; those that others keep could be a hundred thousand."""
+        """Return the users of this host alone; those that others keep could be a hundred thousand."""
         with open(_LOCAL, encoding="utf-8", errors="surrogateescape") as file:
             found = (self.user(line.partition(":")[0]) for line in file if line[:1] not in "#+-\n")
             return [user for user in found if user is not None]

@@ -35,7 +35,7 @@ PROPERTIES = (
 
 
 def units_by_name() -> dict[str, list[str]]:
-    """The environment, kind and name of each unit on this host that the collection wrote."""
+    """Return the environment, kind and name of each unit on this host that the collection wrote."""
     names = {}
     prefixes = _disk.markers(_systemctl.UNIT_DIRECTORIES[0])
     for path, parts in ((path, marker.split("/")) for path, marker in prefixes.items() if path.endswith(".service")):
@@ -45,7 +45,7 @@ def units_by_name() -> dict[str, list[str]]:
 
 
 def find(systemd: Systemd) -> list[Owned]:
-    """All services of this host that the collection wrote. Raises ValueError if this user cannot read them."""
+    """Return all services of this host that the collection wrote. Raises ValueError if this user cannot read them."""
     names = units_by_name()
     if names and os.geteuid() != 0:
         raise ValueError("The services of a host can only be read by root: set 'become: true'.")
@@ -59,7 +59,7 @@ def find(systemd: Systemd) -> list[Owned]:
 
 
 def variables(unit: Unit) -> dict[str, str]:
-    """What C(unit), its drop-ins and its environment files set, as far as they exist."""
+    """Return what ``unit``, its drop-ins and its environment files set, as far as they exist."""
     found = _disk.look_at(_owned.env_files(unit))
     texts = (file.content.decode("utf-8", "replace") for file in found.values())
     read = {name: value for text in texts for name, value in parsed(text).items()}

@@ -17,7 +17,7 @@ _BYTES = 32
 
 
 def read(name: str) -> str | None:
-    """The password of a realm, None where there is none yet."""
+    """Return the password of a realm, None where there is none yet."""
     found = _disk.look(_path(name))
     return None if found is None else found.content.decode().strip()
 

@@ -4,7 +4,7 @@
 
 """The one way by which root reads, writes and removes: from directory to directory, never by a path that others bend.
 
-A directory is root's where root owns it and nobody else can write it, all the way up from C(/). What stands there is
+A directory is root's where root owns it and nobody else can write it, all the way up from ``/``. What stands there is
 root's word, a symbolic link too. Everywhere else no link is followed, and the work is done as the directory's owner.
 Without root's privileges, what belongs to the user of this process counts as root's.
 """
@@ -39,7 +39,7 @@ _GROUPS_OF_THE_SYSTEM = ("root", "staff", "adm", "syslog")
 
 
 class Place:
-    """An open directory: C(path) is where it really is, and C(is_roots) whether nobody but root can change it."""
+    """An open directory: ``path`` is where it really is, and ``is_roots`` whether nobody but root can change it."""
 
     def __init__(self, descriptor: int, path: str, above: Place | None) -> None:
         self.descriptor = descriptor
@@ -53,7 +53,7 @@ class Place:
 
     @property
     def holds_roots(self) -> bool:
-        """Whether what root has here stays what it is: also in C(/tmp), where nobody can rename what is another's."""
+        """Whether what root has here stays what it is: also in ``/tmp``, where nobody can rename what is another's."""
         is_sticky = self.owner_status.st_uid == 0 and bool(self.owner_status.st_mode & stat.S_ISVTX)
         return self.is_roots or (self._is_safe and is_sticky)
 
@@ -72,12 +72,12 @@ class Place:
             yield
 
     def is_writable(self, uid: int, gid: int) -> bool:
-        """Whether user C(uid), who is in group C(gid) too, can make files in here."""
+        """Return whether user ``uid``, who is in group ``gid`` too, can make files in here."""
         with acting_as(uid, gid, more=[gid]):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor, effective_ids=True)
 
     def status(self, name: str) -> os.stat_result | None:
-        """What C(name) is in here, itself where it is a link; None where there is nothing."""
+        """Return what ``name`` is in here, itself where it is a link; None where there is nothing."""
         try:
             with self.reading():
                 return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
@@ -85,12 +85,12 @@ class Place:
             return None
 
     def target(self, name: str) -> str:
-        """Where the link C(name) leads to. Raises OSError if it is none."""
+        """Return where the link ``name`` leads to. Raises OSError if it is none."""
         with self.reading():
             return os.readlink(name, dir_fd=self.descriptor)
 
     def read(self, name: str, most: int = MOST_BYTES) -> bytes:
-        """The content of the regular file C(name). Raises OSError for anything else, and for one that is too long."""
+        """Return the content of the regular file ``name``. Raises OSError for anything else and for a long one."""
         with self.reading():
             descriptor = os.open(name, _READ, dir_fd=self.descriptor)
         with open(descriptor, "rb") as file:
@@ -102,20 +102,20 @@ class Place:
         return content
 
     def head(self, name: str, most: int) -> bytes:
-        """The beginning of the regular file C(name)."""
+        """Return the beginning of the regular file ``name``."""
         with self.reading():
             descriptor = os.open(name, _READ, dir_fd=self.descriptor)
         with open(descriptor, "rb") as file:
             return file.read(most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
 
     def names(self, most: int = MOST_NAMES) -> list[str]:
-        """What is in here, at most so many names."""
+        """Return what is in here, at most so many names."""
         with self.opened() as descriptor:
             return _names(descriptor, most)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[int]:
-        """A descriptor of the directory itself, which can be listed and locked."""
+        """Open a descriptor of the directory itself, which can be listed and locked."""
         with self.reading():
             descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
         try:
@@ -124,7 +124,7 @@ class Place:
             os.close(descriptor)
 
     def give(self, name: str, uid: int, gid: int, mode: int) -> None:
-        """Give file C(name) another owner, group and mode. Raises PermissionError where this is not root's."""
+        """Give file ``name`` another owner, group and mode. Raises PermissionError where this is not root's."""
         if not self.is_roots:
             raise PermissionError(errno.EPERM, str(self))
         descriptor = os.open(name, _READ, dir_fd=self.descriptor)
@@ -137,7 +137,7 @@ class Place:
             os.close(descriptor)
 
     def replace(self, name: str, content: bytes, uid: int, gid: int, mode: int, label: Label) -> None:
-        """Put C(content) at C(name) in one step: readers see the old file or the new one, with its final attributes.
+        """Put ``content`` at ``name`` in one step: readers see the old file or the new one, with its final attributes.
 
         The temporary file has a fixed name, so what a killed run left is replaced by the next one.
         """
@@ -160,7 +160,7 @@ class Place:
                 raise
 
     def link(self, name: str, target: str) -> None:
-        """Have the link C(name) lead to C(target), in one step. Raises OSError if C(name) is anything but a link."""
+        """Have the link ``name`` lead to ``target``, in one step. Raises OSError if ``name`` is anything but a link."""
         temporary = f".{name}.stalk-celery"
         with self.linking(name) as before:
             with contextlib.suppress(FileNotFoundError):
@@ -171,15 +171,15 @@ class Place:
             os.replace(temporary, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
     def check_link(self, name: str) -> None:
-        """Raise the OSError that C(link) would raise before it does anything."""
+        """Raise the OSError that ``link`` would raise before it does anything."""
         with self.linking(name):
             pass
 
     @contextlib.contextmanager
     def linking(self, name: str) -> Iterator[os.stat_result | None]:
-        """As C(writing); in a directory of root that a group can write, as the member of it who made the link C(name).
+        """Do as ``writing``; where a group can write to root's directory, as the member who made the link ``name``.
 
-        Gives what C(name) is. Raises OSError if that is anything but a link.
+        Gives what ``name`` is. Raises OSError if that is anything but a link.
         """
         before = self.status(name)
         if before is not None and not stat.S_ISLNK(before.st_mode):
@@ -193,7 +193,7 @@ class Place:
                 yield before
 
     def make(self, name: str, uid: int, gid: int, mode: int, label: Label) -> None:
-        """Make the directory C(name), which must not exist. Where this one is not root's, it belongs to the same user.
+        """Make the directory ``name``, which must not exist. Where this one is not root's, it belongs to the same user.
 
         Raises PermissionError if it would have to belong to somebody else.
         """
@@ -211,12 +211,12 @@ class Place:
                 raise
 
     def unlink(self, name: str) -> None:
-        """Remove C(name), which is no directory."""
+        """Remove ``name``, which is no directory."""
         with self.writing():
             os.unlink(name, dir_fd=self.descriptor)
 
     def remove_tree(self, name: str, seconds: float) -> None:
-        """Remove the directory C(name) and all that is below, whoever it belongs to; no link is followed.
+        """Remove the directory ``name`` and all that is below, whoever it belongs to; no link is followed.
 
         Deep directories come up first, so the depth does not matter. Raises OSError for another file system below it,
         and TimeoutError if somebody goes on filling it.
@@ -239,7 +239,7 @@ class Place:
 
 
 def _empty(top: int, deadline: float) -> None:
-    """Remove all that is in C(top). What lies deeper is moved up into it before."""
+    """Remove all that is in ``top``. What lies deeper is moved up into it before."""
     while True:
         names = _names(top)
         if not names:
@@ -252,7 +252,7 @@ def _empty(top: int, deadline: float) -> None:
 
 
 def _remove(directory: int, name: str) -> bool:
-    """Remove C(name); False for a directory that is not empty."""
+    """Remove ``name``; False for a directory that is not empty."""
     try:
         os.unlink(name, dir_fd=directory)
     except FileNotFoundError:
@@ -268,7 +268,7 @@ def _remove(directory: int, name: str) -> bool:
 
 
 def _raise_up(top: int, name: str, deadline: float) -> None:
-    """Move the directories in directory C(name) of C(top) up into it, and remove all else."""
+    """Move the directories in directory ``name`` of ``top`` up into it, and remove all else."""
     try:
         inner = os.open(name, _LIST, dir_fd=top)
     except (FileNotFoundError, NotADirectoryError):
@@ -291,7 +291,7 @@ def _names(descriptor: int, most: int = MOST_NAMES) -> list[str]:
 
 
 def _mount(descriptor: int) -> str:
-    """The mount of an open file, which a bind mount of the same file system has of its own."""
+    """Return the mount of an open file, which a bind mount of the same file system has of its own."""
     with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:
         return next((line for line in file if line.startswith("mnt_id:")), "")
 
@@ -309,9 +309,9 @@ def _give(descriptor: int, uid: int, gid: int, mode: int) -> None:
 
 
 def acting_as(uid: int, gid: int, more: Sequence[int] = ()) -> contextlib.AbstractContextManager[None]:
-    """Be user C(uid) for a moment, with that user's groups and C(more), or with C(gid) where there is no such user.
+    """Be user ``uid`` for a moment, with that user's groups and ``more``, or with ``gid`` where there is no such user.
 
-    What C(acting_with) says of threads is true of it too.
+    What ``acting_with`` says of threads is true of it too.
     """
     if uid == 0:
         return contextlib.nullcontext()
@@ -321,7 +321,7 @@ def acting_as(uid: int, gid: int, more: Sequence[int] = ()) -> contextlib.Abstra
 
 @contextlib.contextmanager
 def acting_with(uid: int, gid: int, groups: Sequence[int]) -> Iterator[None]:
-    """Be user C(uid) for a moment, in C(gid) and in C(groups) and in no other.
+    """Be user ``uid`` for a moment, in ``gid`` and in ``groups`` and in no other.
 
     All threads of the process are that user then, and so is what they start: only the main thread does it, while no
     other one works. Raises RuntimeError in another one. Who is not root stays who they are.
@@ -368,7 +368,7 @@ def _system_gids() -> frozenset[int]:
 
 
 def _has_acl(descriptor: int) -> bool:
-    """Whether more users have rights than the mode tells, whose bits for the group are then those of all of them."""
+    """Return whether more users have rights than the mode tells, whose group bits are then those of all of them."""
     try:
         os.getxattr(f"/proc/self/fd/{descriptor}", _ACL)
     except OSError:
@@ -377,12 +377,12 @@ def _has_acl(descriptor: int) -> bool:
 
 
 def owner(status: os.stat_result) -> str:
-    """Owner, group and mode for a message, as C(root:adm 0755)."""
+    """Owner, group and mode for a message, as ``root:adm 0755``."""
     return f"{':'.join(names_of(status.st_uid, status.st_gid))} {stat.S_IMODE(status.st_mode):04o}"
 
 
 def names_of(uid: int, gid: int) -> tuple[str, str]:
-    """The names of a user and of a group, or the numbers where they have none."""
+    """Return the names of a user and of a group, or the numbers where they have none."""
     user, group = str(uid), str(gid)
     with contextlib.suppress(KeyError):
         user = pwd.getpwuid(uid).pw_name
@@ -392,7 +392,7 @@ def names_of(uid: int, gid: int) -> tuple[str, str]:
 
 
 class _Walk:
-    """The way from C(/) down, one directory after the other; all of them stay open until it is over."""
+    """The way from ``/`` down, one directory after the other; all of them stay open until it is over."""
 
     def __init__(self) -> None:
         self._places = [Place(os.open("/", _STEP), "/", None)]
@@ -407,7 +407,7 @@ class _Walk:
         return self._places[-1]
 
     def go(self, path: str) -> list[str]:
-        """Go to C(path); returns those of its parts that do not exist. Raises OSError where there is no way."""
+        """Go to ``path``; returns those of its parts that do not exist. Raises OSError where there is no way."""
         if not path.startswith("/"):
             raise OSError(errno.EINVAL, "not an absolute path", path)
         rest = _parts(path)
@@ -420,7 +420,7 @@ class _Walk:
         return []
 
     def _step(self, name: str) -> list[str]:
-        """Go into C(name); returns the parts of the way that are to be gone instead, where it is a link of root."""
+        """Go into ``name``; returns the parts of the way that are to be gone instead, where it is a link of root."""
         if name == "..":
             if len(self._places) > 1:
                 os.close(self._places.pop().descriptor)
@@ -456,7 +456,7 @@ def _parts(path: str) -> list[str]:
 
 @contextlib.contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Say C(path) in an OSError that names no file, or only its last part."""
+    """Say ``path`` in an OSError that names no file, or only its last part."""
     try:
         yield
     except OSError as error:
@@ -467,7 +467,7 @@ def naming(path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_directory(path: str) -> Iterator[Place]:
-    """The directory C(path). Raises OSError where there is none, or where somebody else could have bent the way."""
+    """Open the directory ``path``. Raises OSError without one, or where somebody else could have bent the way."""
     with nearest(path) as (place, missing):
         if missing:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
@@ -476,7 +476,7 @@ def open_directory(path: str) -> Iterator[Place]:
 
 @contextlib.contextmanager
 def nearest(path: str) -> Iterator[tuple[Place, list[str]]]:
-    """The last directory on the way to C(path) that exists, and the parts that are missing."""
+    """Open the last directory on the way to ``path`` that exists; gives also the parts that are missing."""
     walk = _Walk()
     try:
         missing = walk.go(path)
@@ -487,7 +487,7 @@ def nearest(path: str) -> Iterator[tuple[Place, list[str]]]:
 
 @contextlib.contextmanager
 def parent(path: str) -> Iterator[tuple[Place, str]]:
-    """The directory of C(path), and the last part of it. Errors in here name C(path)."""
+    """Open the directory of ``path``; gives also the last part of it. Errors in here name ``path``."""
     name = os.path.basename(path)
     if name in ("", ".", ".."):
         raise OSError(errno.EINVAL, "not a name", path)
@@ -496,7 +496,7 @@ def parent(path: str) -> Iterator[tuple[Place, str]]:
 
 
 def status(path: str) -> os.stat_result | None:
-    """What is at C(path), a link itself; None where there is nothing."""
+    """Return what is at ``path``, a link itself; None where there is nothing."""
     try:
         with parent(path) as (place, name):
             return place.status(name)
@@ -505,19 +505,19 @@ def status(path: str) -> os.stat_result | None:
 
 
 def target(path: str) -> str:
-    """Where the link C(path) leads to, empty where there is none."""
+    """Return where the link ``path`` leads to, empty where there is none."""
     with contextlib.suppress(OSError), parent(path) as (place, name):
         return place.target(name)
     return ""
 
 
 def exists(path: str) -> bool:
-    """Whether there is anything at C(path)."""
+    """Return whether there is anything at ``path``."""
     return status(path) is not None
 
 
 def is_directory(path: str) -> bool:
-    """Whether C(path) leads to a directory."""
+    """Return whether ``path`` leads to a directory."""
     try:
         with open_directory(path):
             return True
@@ -526,13 +526,13 @@ def is_directory(path: str) -> bool:
 
 
 def read(path: str, most: int = MOST_BYTES) -> bytes:
-    """The content of the regular file C(path)."""
+    """Return the content of the regular file ``path``."""
     with parent(path) as (place, name):
         return place.read(name, most)
 
 
 def read_linked(path: str, most: int = MOST_BYTES) -> bytes:
-    """The content of the regular file that C(path) is, or leads to by links that stand in directories of root."""
+    """Return the content of the regular file that ``path`` is, or leads to by links in directories of root."""
     for _link in range(_MOST_LINKS):
         with parent(path) as (place, name):
             leads_to = target(os.path.join(place.path, name)) if place.is_roots else ""
@@ -543,7 +543,7 @@ def read_linked(path: str, most: int = MOST_BYTES) -> bytes:
 
 
 def names(path: str) -> list[str]:
-    """What is in directory C(path), nothing where there is none."""
+    """Return what is in directory ``path``, nothing where there is none."""
     try:
         with open_directory(path) as place:
             return sorted(place.names())
@@ -552,31 +552,31 @@ def names(path: str) -> list[str]:
 
 
 def replace(path: str, content: bytes, uid: int, gid: int, mode: int, label: Label) -> None:
-    """Put C(content) at C(path) in one step."""
+    """Put ``content`` at ``path`` in one step."""
     with parent(path) as (place, name):
         place.replace(name, content, uid, gid, mode, label)
 
 
 def link(path: str, target: str) -> None:
-    """Have the link C(path) lead to C(target), in one step."""
+    """Have the link ``path`` lead to ``target``, in one step."""
     with parent(path) as (place, name):
         place.link(name, target)
 
 
 def check_link(path: str) -> None:
-    """Raise the OSError that C(link) would raise before it does anything."""
+    """Raise the OSError that ``link`` would raise before it does anything."""
     with parent(path) as (place, name):
         place.check_link(name)
 
 
 def unlink(path: str) -> None:
-    """Remove the file C(path)."""
+    """Remove the file ``path``."""
     with parent(path) as (place, name):
         place.unlink(name)
 
 
 def make_directory(path: str, uid: int, gid: int, mode: int, label: Label) -> bool:
-    """Make directory C(path) and what is missing above it; False, and no change of it, where it exists.
+    """Make directory ``path`` and what is missing above it; False, and no change of it, where it exists.
 
     Missing parents belong to the owner of the directory in which they are made, with mode 0755, whatever the umask.
     """
@@ -602,14 +602,14 @@ def owner_of_new(place: Place) -> tuple[int, int]:
 
 
 def remove_tree(path: str, seconds: float = 600) -> None:
-    """Remove directory C(path) and all that is below it."""
+    """Remove directory ``path`` and all that is below it."""
     with parent(path) as (place, name):
         place.remove_tree(name, seconds)
 
 
 @contextlib.contextmanager
 def lent(name: str, content: bytes, uid: int, gid: int) -> Iterator[str]:
-    """The path of a new file C(name) in a directory that only C(uid) and root can enter; both go at the end."""
+    """Make a path for a new file ``name`` in a directory that only ``uid`` and root can enter; both go at the end."""
     with tempfile.TemporaryDirectory() as directory, open_directory(directory) as place:
         place.replace(name, content, uid, gid, 0o600, lambda _temporary, _path: None)
         with place.opened() as descriptor:

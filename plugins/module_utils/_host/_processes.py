@@ -27,7 +27,7 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True)
 class Process:
-    """A process. C(unit) is the unit of the system in which it was started."""
+    """A process. ``unit`` is the unit of the system in which it was started."""
 
     pid: int
     command: str
@@ -38,7 +38,7 @@ class Process:
 
 
 def of_user(uid: int) -> list[Process]:
-    """The processes of user C(uid), without those that are dead."""
+    """Return the processes of user ``uid``, without those that are dead."""
     found = []
     for name in filter(str.isdigit, os.listdir(PROC)):
         status = _read(name, "status")
@@ -49,7 +49,7 @@ def of_user(uid: int) -> list[Process]:
 
 
 def unit_of(cgroups: str) -> str:
-    """The unit of the system in the text of /proc/PID/cgroup; what a user has below it is the user's own word."""
+    """Return the system's unit in the text of /proc/PID/cgroup; what a user has below it is the user's own word."""
     for line in cgroups.splitlines():
         number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if number == "0" or controllers == "name=systemd":
@@ -60,7 +60,7 @@ def unit_of(cgroups: str) -> str:
 
 
 def end(uid: int, gid: int, listed: Callable[[], Iterable[Process]], seconds: float) -> list[Process]:
-    """End the processes that C(listed) returns; returns those that are there when the time is over.
+    """End the processes that ``listed`` returns; returns those that are there when the time is over.
 
     Signals are sent as the user, so that none can reach the process of somebody else who got the same number.
     """

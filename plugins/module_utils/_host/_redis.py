@@ -29,25 +29,25 @@ _OWN = f"~{{name}}:* {_CHANNELS} {_COMMANDS}"
 
 
 def users(passwords: Mapping[str, str]) -> dict[str, str]:
-    """The rules of all users, by name: the environments, the administrator, and nobody without a name."""
+    """Return the rules of all users, by name: the environments, the administrator, and nobody without a name."""
     rules = {name: _OWN.format(name=redis_acl.name(name)) if name != ADMINISTRATOR else _ALL for name in passwords}
     hashes = {name: hashlib.sha256(password.encode()).hexdigest() for name, password in passwords.items()}
     return {"default": "off", **{name: f"on #{hashes[name]} {rules[name]}" for name in sorted(passwords)}}
 
 
 def parsed(text: str) -> dict[str, str]:
-    """The rules of the users in an ACL file, by name."""
+    """Return the rules of the users in an ACL file, by name."""
     lines = [line.split(" ", 2) for line in text.splitlines() if line.startswith("user ")]
     return {name: rules for _user, name, rules in lines}
 
 
 def printed(rules: Mapping[str, str]) -> str:
-    """The text of an ACL file, which has no comments."""
+    """Return the text of an ACL file, which has no comments."""
     return "".join(f"user {name} {rule}\n" for name, rule in rules.items())
 
 
 def commands(old: Mapping[str, str], new: Mapping[str, str]) -> list[list[str]]:
-    """What turns the users of a running server into C(new); one who stays the same stays connected."""
+    """Return what turns the users of a running server into ``new``; one who stays the same stays connected."""
     changed = [name for name, rule in new.items() if old.get(name) != rule]
     removed = [name for name in old if name not in new]
     return [
@@ -60,7 +60,7 @@ class Server:
     """A Redis that listens at a unix socket, in the protocol RESP."""
 
     def __init__(self, path: str, password: str) -> None:
-        """Raises ConnectionRefusedError or FileNotFoundError if it does not run, ValueError if it refuses."""
+        """Connect. Raises ConnectionRefusedError or FileNotFoundError if it does not run, ValueError if it refuses."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(path)
         self._stream = self._socket.makefile("rwb")

@@ -4,7 +4,7 @@
 
 """The release that a process works in, and the one that its directory leads to. Looks at trees of strangers by path:
 
-to be called by C(_apart) only, where it has no power that they do not have.
+to be called by ``_apart`` only, where it has no power that they do not have.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_RELEASES = 10_000
 
 
 def cwd(pid: str) -> Cwd:
-    """Where process C(pid) works, as it shows itself, and the file system and number of that directory. Needs root."""
+    """Return where process ``pid`` works, and the file system and number of that directory. Needs root."""
     try:
         shown, status = os.readlink(f"/proc/{pid}/cwd"), os.stat(f"/proc/{pid}/cwd")
     except OSError:
@@ -29,7 +29,7 @@ def cwd(pid: str) -> Cwd:
 
 
 def target(link: str) -> str:
-    """Where C(link) leads to, empty if it is none."""
+    """Return where ``link`` leads to, empty if it is none."""
     try:
         return os.readlink(link)
     except OSError:
@@ -37,7 +37,7 @@ def target(link: str) -> str:
 
 
 def real(path: str) -> str:
-    """The real path of C(path), as far as it can be told."""
+    """Return the real path of ``path``, as far as it can be told."""
     try:
         return os.path.realpath(path)
     except OSError:
@@ -45,7 +45,7 @@ def real(path: str) -> str:
 
 
 def link_in(directory: str) -> str:
-    """The last part of C(directory) that is a link, empty without one."""
+    """Return the last part of ``directory`` that is a link, empty without one."""
     path = directory
     while path not in ("/", "") and not os.path.islink(path):
         path = os.path.dirname(path)
@@ -53,7 +53,7 @@ def link_in(directory: str) -> str:
 
 
 def release(works_in: Cwd, directory: str) -> str:
-    """The real path of the release in which a process works whose directory is C(directory), empty without one.
+    """Return the real path of the release in which a process works whose directory is ``directory``, empty without one.
 
     The sandbox may show it to the process under another path.
     """
@@ -65,9 +65,9 @@ def release(works_in: Cwd, directory: str) -> str:
 
 
 def working_directory(works_in: Cwd, directory: str) -> str:
-    """The real path of the release of C(directory) that a process works in, empty if it cannot be told.
+    """Return the real path of the release of ``directory`` that a process works in, empty if it cannot be told.
 
-    The sandbox may show it under another path, so all directories that the link in C(directory) could have led to are
+    The sandbox may show it under another path, so all directories that the link in ``directory`` could have led to are
     asked whether they are it: those beside the one to which it leads now.
     """
     link = link_in(directory)
@@ -84,7 +84,7 @@ def working_directory(works_in: Cwd, directory: str) -> str:
 
 
 def runs_elsewhere(works_in: Cwd, directory: str, links: Iterable[Sequence[str]]) -> bool:
-    """Whether a process works in another directory than the one C(directory) is when C(links) are as given."""
+    """Return whether a process works in another directory than the one ``directory`` is when ``links`` are as given."""
     for link, leads_to in links:
         if f"{directory}/".startswith(f"{link}/"):
             runs_in = working_directory(works_in, directory)
@@ -94,7 +94,7 @@ def runs_elsewhere(works_in: Cwd, directory: str, links: Iterable[Sequence[str]]
 
 
 def is_missing(path: str) -> bool:
-    """Whether there is no directory C(path)."""
+    """Return whether there is no directory ``path``."""
     return not os.path.isdir(path)
 
 

@@ -53,7 +53,7 @@ class Host:
         self.supervisors = list(SUPERVISOR_FILES)
 
     def setups(self, processes: Iterable[Process], ours: Iterable[str]) -> list[tuple[SetUp, list[Call]]]:
-        """All set-ups with what they start, those of systemd first."""
+        """Return all set-ups with what they start, those of systemd first."""
         running = {_foreign.system_unit(process) for process in processes}
         units = self._units(running, set(ours))
         found = [*units, *self._programs(), *self._scripts()]
@@ -135,7 +135,7 @@ class Host:
         return ""
 
     def _text(self, path: str) -> str:
-        """The text of a file of an administrator, nothing of one that cannot be read, which a line tells."""
+        """Return the text of a file of an administrator, nothing of one that cannot be read, which a line tells."""
         if not path or _paths.target(path) == os.devnull:
             return ""
         try:
@@ -147,7 +147,7 @@ class Host:
 
 
 def _drop_in_texts(name: str) -> list[str]:
-    """The texts of the drop-ins of a unit, those of its template before its own."""
+    """Return the texts of the drop-ins of a unit, those of its template before its own."""
     template = re.sub("@.*", "@.service", name)
     found = [_drop_ins.find(unit, _drop_ins.roots()) for unit in dict.fromkeys((template, name))]
     return list({drop_in.path: drop_in.text for own in found for drop_in in own}.values())
@@ -158,7 +158,7 @@ def _of_people() -> list[str]:
 
 
 def _listed() -> tuple[dict[str, str], set[str], set[str]]:
-    """The files of units by their names, the names of units and instances, and the names of those with drop-ins."""
+    """Return the files of units by name, the names of units and instances, and the names of those with drop-ins."""
     fragments: dict[str, str] = {}
     names: set[str] = set()
     with_drop_ins: set[str] = set()
@@ -178,7 +178,7 @@ def _listed() -> tuple[dict[str, str], set[str], set[str]]:
 
 
 def data_directories(directory: str, uid: int) -> list[str]:
-    """The directories of user C(uid) in a project that have no code: what its tasks write to, if anything there is."""
+    """Return the directories of user ``uid`` in a project that have no code: what its tasks write to, if anything."""
     found = []
     with contextlib.suppress(OSError), _paths.open_directory(directory) as place:
         for name in sorted(place.names(_MOST_FILES)):
@@ -190,7 +190,7 @@ def data_directories(directory: str, uid: int) -> list[str]:
 
 
 def _is_code(path: str) -> bool:
-    """Whether a directory has programs: a package, a virtual environment, modules of another language."""
+    """Return whether a directory has programs: a package, a virtual environment, modules of another language."""
     try:
         names = _paths.names(path)[:_MOST_FILES]
     except OSError:
@@ -201,14 +201,14 @@ def _is_code(path: str) -> bool:
 
 
 def is_writable(path: str, uid: int, gid: int) -> bool:
-    """Whether C(path) is a directory in which user C(uid) can make files."""
+    """Return whether ``path`` is a directory in which user ``uid`` can make files."""
     with contextlib.suppress(OSError), _paths.open_directory(path) as place:
         return place.is_writable(uid, gid)
     return False
 
 
 def program_on_path(name: str, path: str) -> str:
-    """Where the program C(name) is in the directories of a PATH, or would be: in the first one that is no usual one."""
+    """Return where the program ``name`` is in the directories of a PATH, or would be: in the first unusual one."""
     places = [place for place in path.split(":")[:100] if place.startswith("/")]
     for place in places:
         with contextlib.suppress(OSError):

@@ -26,7 +26,7 @@ _MOST_OUTPUT = 2**18  # bytes
 
 
 def verify(systemd: Systemd, texts: Mapping[str, str]) -> dict[str, list[str]]:
-    """What systemd has against the unit files C(texts), by name of the unit."""
+    """Return what systemd has against the unit files ``texts``, by name of the unit."""
     if not texts:
         return {}
     with tempfile.TemporaryDirectory() as directory:
@@ -37,7 +37,7 @@ def verify(systemd: Systemd, texts: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def carry_out(systemd: Systemd, trials: Sequence[Trial], program: Mapping[str, str]) -> dict[str, Outcome]:
-    """Run all C(trials) at once, with the files of C(program); returns how they ended, by name of the unit."""
+    """Run all ``trials`` at once, with the files of ``program``; returns how they ended, by name of the unit."""
     if not trials:
         return {}
     names = [trial.name for trial in trials]
@@ -64,7 +64,7 @@ def _outcome(systemd: Systemd, trial: Trial, ended: Unit, log: LogPipe) -> Outco
 
 
 def _looked(trial: Trial) -> dict[str, str]:
-    """What C(hidden) says, asked as the user of the trial, to whom the places belong."""
+    """Return what ``hidden`` says, asked as the user of the trial, to whom the places belong."""
     service = trial.service
     account = Account(service.user if "User" in trial.accounts else "", service.group)
     found: dict[str, str] = _apart.look(Job(account, lambda _found: hidden(trial))) or {}
@@ -72,7 +72,7 @@ def _looked(trial: Trial) -> dict[str, str]:
 
 
 def hidden(trial: Trial) -> dict[str, str]:
-    """What of C(trial) leads to a place that its sandbox hides: what, and the directory to show."""
+    """Return what of ``trial`` leads to a place that its sandbox hides: what, and the directory to show."""
     service = trial.service
     python = _interpreter.interpreter(service.virtualenv)
     leads = {

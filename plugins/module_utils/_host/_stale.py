@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether services run what is on the disk now. Their trees belong to strangers: see C(_apart)."""
+"""Whether services run what is on the disk now. Their trees belong to strangers: see ``_apart``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_SECONDS = 4.0
 
 
 def look(services: Sequence[Owned], warn: Callable[[str], None]) -> tuple[list[Owned], dict[str, list[str]]]:
-    """C(services) with their releases, and why each that runs has to be restarted, by unit, none if it is current."""
+    """``services`` with their releases, and why each that runs has to be restarted, by unit, none if it is current."""
     accounts = {service.unit.name: _account(service) for service in services}
     groups = {account: [one for one in services if accounts[one.unit.name] == account] for account in accounts.values()}
     answers = _apart.look_all({account: _job(account, group) for account, group in groups.items()})
@@ -45,7 +45,7 @@ def _account(service: Owned) -> Account:
 
 
 def _job(account: Account, services: Sequence[Owned]) -> Job:
-    """What looks at the trees of services of one user."""
+    """Return what looks at the trees of services of one user."""
 
     def before() -> dict[str, _releases.Cwd]:
         return {service.unit.name: _releases.cwd(str(service.pid)) for service in services if service.pid}
@@ -68,7 +68,7 @@ def _job(account: Account, services: Sequence[Owned]) -> Job:
 
 
 def _newest(places: Iterable[tuple[str, Find]], deadline: float) -> dict[str, float]:
-    """When what is found in each place changed last; a place may be a project and its virtual environment."""
+    """Return when what is found in each place changed last; a place may be a project and its virtual environment."""
     result: dict[str, float] = {}
     for place, find in places:
         result[place] = max(itertools.chain([result.get(place, 0.0)], _changed(find(place, deadline))))
@@ -95,19 +95,19 @@ def _reasons(service: Owned, stamps: dict[str, int], newest: dict[str, float]) -
 
 
 def wall_time(monotonic: int) -> float:
-    """The time of day, in seconds since the epoch, of a time in microseconds of CLOCK_MONOTONIC."""
+    """Return the time of day, in seconds since the epoch, of a time in microseconds of CLOCK_MONOTONIC."""
     return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC) + monotonic / 1e6
 
 
 def _changed(paths: Iterable[str]) -> Iterator[float]:
-    """When the inodes of C(paths) changed last. Copying files with their times does not hide a change from it."""
+    """Yield when the inodes of ``paths`` changed last. Copying files with their times hides no change from it."""
     for path in paths:
         with contextlib.suppress(OSError):
             yield os.stat(path, follow_symlinks=False).st_ctime
 
 
 def _sources(directory: str, deadline: float) -> Iterator[str]:
-    """The Python files that really lie below C(directory), without virtual environments and hidden directories.
+    """Yield the Python files that really lie below ``directory``, without virtual environments and hidden directories.
 
     Of a very large tree only the beginning, and nothing of the whole file system.
     """
@@ -129,6 +129,6 @@ def _entries(directory: str, most: int) -> list[os.DirEntry[str]]:
 
 
 def _packages(virtualenv: str, _deadline: float) -> Iterator[str]:
-    """What pip and uv make anew for each package that they install."""
+    """Yield what pip and uv make anew for each package that they install."""
     pattern = os.path.join(glob.escape(virtualenv), "lib/python*/site-packages/*.dist-info")
     yield from itertools.islice(glob.iglob(pattern), _MOST_ENTRIES)

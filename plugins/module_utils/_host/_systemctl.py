@@ -63,9 +63,9 @@ class SystemdError(Exception):
 
 
 class Systemd:
-    """The manager of this host, called by C(run), which is AnsibleModule.run_command.
+    """The manager of this host, called by ``run``, which is AnsibleModule.run_command.
 
-    All calls together wait C(timeout) seconds for jobs.
+    All calls together wait ``timeout`` seconds for jobs.
     """
 
     def __init__(self, run: Run, timeout: float) -> None:
@@ -74,7 +74,7 @@ class Systemd:
         self._since = int(time.time())
 
     def show(self, names: Sequence[str], properties: Sequence[str] = PROPERTIES) -> dict[str, Unit]:
-        """The units C(names), also those that do not exist."""
+        """Return the units ``names``, also those that do not exist."""
         if not names:
             return {}
         output = self._must("show", f"--property={','.join(properties)}", "--", *names)
@@ -88,29 +88,29 @@ class Systemd:
         self._must("daemon-reload")
 
     def reset_failed(self, names: Sequence[str]) -> None:
-        """Forget that C(names) failed, and how often."""
+        """Forget that ``names`` failed, and how often."""
         if names:
             self._must("reset-failed", "--", *names)
 
     def enable(self, names: Sequence[str]) -> None:
-        """Have C(names) started at boot."""
+        """Have ``names`` started at boot."""
         if names:
             self._must("enable", "--", *names)
 
     def disable(self, names: Sequence[str]) -> None:
-        """Have C(names) not started at boot."""
+        """Have ``names`` not started at boot."""
         if names:
             self._must("disable", "--", *names)
 
     def jobs(self, verb: str, names: Sequence[str]) -> bool:
-        """Start, stop or restart C(names) in parallel and wait for all of them; False if the time is over before."""
+        """Start, stop or restart ``names`` in parallel and wait for all of them; False if the time is over before."""
         if not names:
             return True
         code, _output, _errors = self._call(self._deadline - time.monotonic(), "systemctl", verb, "--", *names)
         return code != _LATE
 
     def journal(self, unit: Unit, keeps_crashing: bool = False) -> str:
-        """The last lines of the journal about the latest start of C(unit), and of earlier ones if it starts again."""
+        """Return the last lines of the journal about the latest start of ``unit``, and of earlier ones."""
         invocation = unit["InvocationID"] if unit["ActiveState"] != "activating" else ""
         if keeps_crashing:
             this_start = [f"--unit={unit.name}"]
@@ -124,16 +124,16 @@ class Systemd:
         return _bounded.run(command, _PATIENCE, into=_bounded.Tail(), environ=_ENVIRON).output
 
     def version(self) -> str:
-        """What C(systemctl --version) prints."""
+        """Return what ``systemctl --version`` prints."""
         return self._must("--version")
 
     def verify(self, paths: Sequence[str]) -> str:
-        """What C(systemd-analyze verify) has against the unit files C(paths)."""
+        """Return what ``systemd-analyze verify`` has against the unit files ``paths``."""
         _code, _output, errors = self._call(_PATIENCE, "systemd-analyze", "verify", "--man=no", *paths)
         return errors
 
     def run(self, seconds: float, options: Sequence[str], command: Sequence[str], data: str) -> Said:
-        """Run C(command) with C(data) on its input in a transient unit with these C(options), of which nothing stays.
+        """Run ``command`` in a transient unit with ``data`` on stdin and these ``options``; nothing of it stays.
 
         Raises OSError if there is no systemd-run.
         """
@@ -163,12 +163,12 @@ class Systemd:
 
 
 def unit_file_exists(name: str) -> bool:
-    """Whether a unit directory has a file for C(name), loaded or not."""
+    """Return whether a unit directory has a file for ``name``, loaded or not."""
     return any(_paths.exists(os.path.join(directory, name)) for directory in UNIT_DIRECTORIES)
 
 
 def elsewhere(name: str) -> list[str]:
-    """Where others than the administrator have a file for C(name), or a package has drop-ins for it; no masks."""
+    """Return where others than the administrator have a file or a package has drop-ins for ``name``; no masks."""
     names = [(directory, name) for directory in UNIT_DIRECTORIES[1:]]
     vendors = [directory for directory in UNIT_DIRECTORIES[1:] if not directory.startswith(_DROP_INS_OF_ADMINISTRATORS)]
     paths = [os.path.join(*parts) for parts in (*names, *((directory, f"{name}.d") for directory in vendors))]
@@ -178,7 +178,7 @@ def elsewhere(name: str) -> list[str]:
 
 
 def needs_reload(units: Iterable[Unit]) -> bool:
-    """Whether the manager knows less than the unit directories say."""
+    """Return whether the manager knows less than the unit directories say."""
     return any(
         unit["NeedDaemonReload"] == "yes" or (unit["LoadState"] != "loaded" and unit_file_exists(unit.name))
         for unit in units
@@ -186,7 +186,7 @@ def needs_reload(units: Iterable[Unit]) -> bool:
 
 
 def _properties(block: str) -> dict[str, str]:
-    """The properties in C(block); a name that comes more than once has a line for each of its values."""
+    """Return the properties in ``block``; a name that comes more than once has a line for each of its values."""
     result: dict[str, str] = {}
     for name, _equals, value in (line.partition("=") for line in block.strip().split("\n")):
         result[name] = f"{result[name]}\n{value}" if name in result else value

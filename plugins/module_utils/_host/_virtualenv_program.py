@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program that the module C(virtualenvs) runs as an environment's user. What it prints is a stranger's answer.
+"""The program that the module ``virtualenvs`` runs as an environment's user. What it prints is a stranger's answer.
 
 It is sent as text and imports nothing but the standard library. It takes a request and prints one line of JSON.
 """
@@ -53,7 +53,7 @@ class Session(Popen):
 
 
 def main(request: Request) -> None:
-    """Do what C(request) asks for."""
+    """Do what ``request`` asks for."""
     os.environ.clear()
     os.environ.update(request["environ"])
     os.chdir(request["home"] if os.access(request["home"], os.X_OK) else "/")
@@ -62,7 +62,7 @@ def main(request: Request) -> None:
 
 
 def look(request: Request) -> dict[str, Any]:
-    """What there is, and what is in the way."""
+    """Return what there is, and what is in the way."""
     python = shutil.which(request["python"]) or ""
     return {
         "uv": shutil.which("uv") or "",
@@ -81,7 +81,7 @@ def look(request: Request) -> dict[str, Any]:
 
 
 def lacking(python: str) -> list[str]:
-    """Those of the modules that a virtual environment needs that an interpreter does not have."""
+    """Return those of the modules that a virtual environment needs that an interpreter does not have."""
     try:
         with Session([python, "-I", "-c", _MODULES], subprocess.DEVNULL) as process:
             try:
@@ -93,7 +93,7 @@ def lacking(python: str) -> list[str]:
 
 
 def state(virtualenv: str) -> str:
-    """What is at a path: absent, foreign, incomplete, broken or complete."""
+    """Return what is at a path: absent, foreign, incomplete, broken or complete."""
     is_conda = os.path.isdir(os.path.join(virtualenv, "conda-meta"))
     has_configuration = os.path.exists(os.path.join(virtualenv, "pyvenv.cfg")) or is_conda
     if not has_configuration:
@@ -104,24 +104,24 @@ def state(virtualenv: str) -> str:
 
 
 def has_pip(virtualenv: str) -> bool:
-    """Whether its interpreter finds pip, its own or the system's."""
+    """Return whether its interpreter finds pip, its own or the system's."""
     own = glob.glob(f"{glob.escape(virtualenv)}/lib/python*/site-packages/pip/__main__.py")
     return bool(own) or bool(_SYSTEM.search(read(os.path.join(virtualenv, "pyvenv.cfg"))))
 
 
 def may_be_cleared(virtualenv: str) -> bool:
-    """Whether nothing is in it but what a virtual environment has that was not finished."""
+    """Return whether nothing is in it but what a virtual environment has that was not finished."""
     return state(virtualenv) == "incomplete" and set(os.listdir(virtualenv)) <= _OF_VENV
 
 
 def installed(virtualenv: str) -> list[str]:
-    """The distributions beyond those that every virtual environment has."""
+    """Return the distributions beyond those that every virtual environment has."""
     names = [os.path.basename(path).split("-")[0] for path in metadata(virtualenv)]
     return [name for name in names if name.lower() not in _BASIC]
 
 
 def metadata(virtualenv: str) -> list[str]:
-    """The directories or files that describe distributions."""
+    """Return the directories or files that describe distributions."""
     places = site_packages(virtualenv)
     return sorted(
         path
@@ -132,7 +132,7 @@ def metadata(virtualenv: str) -> list[str]:
 
 
 def site_packages(virtualenv: str) -> list[str]:
-    """The directories of the distributions."""
+    """Return the directories of the distributions."""
     return glob.glob(f"{glob.escape(virtualenv)}/lib/python*/site-packages")
 
 
@@ -142,14 +142,14 @@ def distributions(request: Request) -> dict[str, str]:
 
 
 def fingerprint(path: str) -> str:
-    """What differs for other content of a distribution, its version apart."""
+    """Return what differs for other content of a distribution, its version apart."""
     texts = [read(os.path.join(path, name)) for name in ("RECORD", "direct_url.json")]
     lines = sorted(line for text in texts for line in text.splitlines() if ".pyc," not in line)
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def blocked(virtualenv: str) -> str:
-    """The directory in which the user would have to write and cannot, with its owner."""
+    """Return the directory in which the user would have to write and cannot, with its owner."""
     for path in site_packages(virtualenv) or [nearest(virtualenv)]:
         if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK):
             return f"{path} ({owner(path)})"
@@ -157,7 +157,7 @@ def blocked(virtualenv: str) -> str:
 
 
 def nearest(path: str) -> str:
-    """The nearest part of a path that exists."""
+    """Return the nearest part of a path that exists."""
     while not os.path.lexists(path) and path != "/":
         path = os.path.dirname(path)
     return path
@@ -171,7 +171,7 @@ def owner(path: str) -> str:
 
 
 def named(lookup: Any, number: int) -> str:
-    """The name of a user or group, or the number where it has none."""
+    """Return the name of a user or group, or the number where it has none."""
     try:
         return str(lookup(number)[0])
     except KeyError:
@@ -215,7 +215,7 @@ def carry_out(command: list[str], request: Request) -> tuple[str, str, list[str]
 
 
 def reported(path: str) -> list[str]:
-    """The distributions in pip's report."""
+    """Return the distributions in pip's report."""
     try:
         found = [item["metadata"] for item in json.loads(read(path))["install"]]
         return [f"{metadata['name']}=={metadata['version']}" for metadata in found]
@@ -259,13 +259,13 @@ def wait(process: Any, output: Output, idle: float) -> str:
 
 
 def computed(session: int) -> int:
-    """The processor time that the processes of a session have used, in ticks."""
+    """Return the processor time that the processes of a session have used, in ticks."""
     rows = [read(path).rpartition(")")[2].split() for path in glob.glob("/proc/[0-9]*/stat")]
     return sum(sum(map(int, row[11:15])) for row in rows if row[3:4] == [str(session)])
 
 
 def read(path: str) -> str:
-    """The text of a file that may be gone."""
+    """Return the text of a file that may be gone."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()

@@ -47,7 +47,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an environment asks for, nothing where it says nothing; C(in_run) if the run is about it."""
+    """What an environment asks for, nothing where it says nothing; ``in_run`` if the run is about it."""
 
     environment: str
     user: str
@@ -65,7 +65,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Spot:
-    """What is at the path of a home: C(uid) and C(owner) where something is, C(obstacle) where nothing can be made."""
+    """What is at the path of a home: ``uid`` and ``owner`` of what is there, ``obstacle`` where nothing can be made."""
 
     uid: int | None = None
     owner: str = ""
@@ -76,18 +76,18 @@ class Names(Protocol):
     """Where users and groups are looked up."""
 
     def user(self, name: str) -> User | None:
-        """The user of that name."""
+        """Return the user of that name."""
 
     def group(self, name: str) -> Group | None:
-        """The group of that name."""
+        """Return the group of that name."""
 
     def group_of(self, gid: int) -> Group:
-        """The group of that number, called by it where it has no name."""
+        """Return the group of that number, called by it where it has no name."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """What an environment gets: C(user) and C(group) are None as long as the host does not have them."""
+    """What an environment gets: ``user`` and ``group`` are None as long as the host does not have them."""
 
     wanted: Wanted
     user: User | None
@@ -113,12 +113,12 @@ class Account:
 
 
 def written(group: Group) -> str:
-    """How C(group) is written into files: by number where its name would have to be quoted, as C(domain users)."""
+    """Return how ``group`` is written into files: by number where its name would need quotes, as ``domain users``."""
     return group.name if _PLAIN_NAME.fullmatch(group.name) else str(group.gid)
 
 
 def resolve(wanted: Wanted, names: Names) -> Account:
-    """What C(wanted) comes to on the host of C(names)."""
+    """Return what ``wanted`` comes to on the host of ``names``."""
     user = names.user(wanted.user)
     by_default = names.group(wanted.user) if user is None else names.group_of(user.gid)
     return Account(
@@ -131,7 +131,7 @@ def resolve(wanted: Wanted, names: Names) -> Account:
 
 
 def described(account: Account, spots: Mapping[str, Spot]) -> dict[str, Any]:
-    """What the controller has to know of C(account) to write the files of its environment."""
+    """Return what the controller has to know of ``account`` to write the files of its environment."""
     return {
         "group": account.group_name,
         "home": account.home,
@@ -143,7 +143,7 @@ def described(account: Account, spots: Mapping[str, Spot]) -> dict[str, Any]:
 
 
 def problems(accounts: Sequence[Account], spots: Mapping[str, Spot], local: Sequence[User]) -> list[str]:
-    """Why environments must not have their accounts.
+    """Return why environments must not have their accounts.
 
     :param accounts: those of all environments of the host.
     :param spots: what is at the homes of those whom the collection makes.
@@ -224,7 +224,7 @@ def _home(account: Account, spots: Mapping[str, Spot]) -> Iterator[str]:
 
 
 def _may_be_home(account: Account, uid: int) -> bool:
-    """Whether what exists at the path of a home stays as it is: the user's own, or what root made in its place."""
+    """Return whether what is at the path of a home stays as it is: the user's own, or what root made in its place."""
     if account.user:
         return uid in (account.user.uid, 0)
     return uid == 0 and os.path.normpath(account.home).startswith("/home/")
@@ -245,7 +245,7 @@ def _shared(account: Account, others: Sequence[Account]) -> Iterator[str]:
 
 
 def _inherited(account: Account, gone: Sequence[User]) -> Iterator[str]:
-    """Yield what C(account) would have of users that were made for other environments, which are gone."""
+    """Yield what ``account`` would have of users that were made for other environments, which are gone."""
     if account.wanted.shared_group:
         return
     for user in gone:
@@ -275,5 +275,5 @@ def _is_same_user(one: Account, other: Account) -> bool:
 
 
 def _key(group: Group | None, name: str) -> int | str:
-    """What identifies a group, also one that does not exist yet."""
+    """Return what identifies a group, also one that does not exist yet."""
     return name if group is None else group.gid

@@ -42,7 +42,7 @@ class Service:
 
 
 def main_processes(processes: Iterable[Process], ours: Iterable[str]) -> list[Process]:
-    """Those that are no children of others, and not of C(ours), the units of this collection."""
+    """Return those that are no children of others, and not of ``ours``, the units of this collection."""
     family: set[int] = set()
     found = []
     for process in processes:
@@ -57,7 +57,7 @@ def main_processes(processes: Iterable[Process], ours: Iterable[str]) -> list[Pr
 
 
 def _started(process: Process) -> list[Call]:
-    """What a process is; without a title, its own words tell."""
+    """Return what a process is; without a title, its own words tell."""
     words = process.words
     if words and words[0].startswith("[cel"):
         words = ("celery", *words[words.index("worker") :]) if "worker" in words else ("celery", "beat", *words[2:])
@@ -70,7 +70,7 @@ def _started(process: Process) -> list[Call]:
 def services(
     setups: Sequence[tuple[SetUp, Sequence[Call]]], processes: Sequence[Process], host: str
 ) -> tuple[list[Service], list[str]]:
-    """The services of C(setups), those that only run, and lines about what was left out.
+    """Return the services of ``setups``, those that only run, and lines about what was left out.
 
     :param processes: the main ones.
     """
@@ -89,7 +89,7 @@ def services(
 
 
 def belongs(process: Process, setup: SetUp, kinds: Sequence[str]) -> bool:
-    """Whether a process was started by a set-up, as far as that can be told."""
+    """Return whether a process was started by a set-up, as far as that can be told."""
     unit = _foreign.system_unit(process)
     program = process.variables.get("SUPERVISOR_PROCESS_NAME", "")
     if setup.manager == SYSTEMD:
@@ -101,7 +101,7 @@ def belongs(process: Process, setup: SetUp, kinds: Sequence[str]) -> bool:
 
 
 def _completed(running: Call, calls: Sequence[Call]) -> Call:
-    """What a process is, started as its set-up says, which knows what is in front of Celery."""
+    """Return what a process is, started as its set-up says, which knows what is in front of Celery."""
     same = next((call for call in calls if call.kind == running.kind), running)
     return replace(running, words=same.words if not any(map(_shell.is_open, same.words)) else running.words)
 
@@ -113,7 +113,7 @@ def _is_same(process: Process, call: Call, host: str) -> bool:
 
 
 def node_of(call: Call, host: str) -> str:
-    """The node name of a worker as Celery makes it on C(host)."""
+    """Return the node name of a worker as Celery makes it on ``host``."""
     written = call.option("--hostname")
     values = {"h": host, "n": host.partition(".")[0], "d": host.partition(".")[2], "%": "%"}
     whole = written if "@" in written else f"celery@{written or '%h'}"
@@ -123,7 +123,7 @@ def node_of(call: Call, host: str) -> str:
 
 
 def _alone(processes: Iterable[Process]) -> tuple[list[Service], list[str]]:
-    """The services that no set-up has, and a line for each user who has too many."""
+    """Return the services that no set-up has, and a line for each user who has too many."""
     by_user: dict[str, list[Process]] = {}
     for process in processes:
         by_user.setdefault(process.user, []).append(process)
@@ -142,7 +142,7 @@ def _alone(processes: Iterable[Process]) -> tuple[list[Service], list[str]]:
 
 
 def variables_of(service: Service) -> Mapping[str, str]:
-    """The variables of a service: those of its set-up and its command, and those that only its processes have."""
+    """Return the variables of a service: those of its set-up and command, and those that only its processes have."""
     written = {**service.setup.variables, **service.call.context.variables}
     running = {
         name: value
@@ -156,14 +156,14 @@ def variables_of(service: Service) -> Mapping[str, str]:
 
 
 def open_variables(service: Service) -> dict[str, str]:
-    """The variables that a script sets to what only a shell can tell."""
+    """Return the variables that a script sets to what only a shell can tell."""
     given = service.setup.variables
     own = service.call.context.variables.items()
     return {name: value for name, value in own if given.get(name) != value and _shell.is_open(value)}
 
 
 def settings_of(service: Service) -> list[tuple[str, str]]:
-    """What the manager of a service does, and what its command does that is no option of Celery."""
+    """Return what the manager of a service does, and what its command does that is no option of Celery."""
     call, known = service.call, {name for process in service.processes for name in process.variables}
     nice = [("Nice", call.context.nice)] if call.context.nice else []
     untold = [f"{name}={value}" for name, value in open_variables(service).items() if name not in known]
@@ -172,5 +172,5 @@ def settings_of(service: Service) -> list[tuple[str, str]]:
 
 
 def options_of(service: Service) -> list[tuple[str, str]]:
-    """The options of Celery, without those that only a shell can tell."""
+    """Return the options of Celery, without those that only a shell can tell."""
     return [option for option in service.call.options if not _shell.is_open(option[1])]

@@ -52,7 +52,7 @@ _RESULT = fields(
 
 
 def read(document: str, request: Answer) -> Answer:
-    """The answer to C(request) that the JSON C(document) is, with C(error) alone if it has one; raises ShapeError."""
+    """Return the answer to ``request`` in the JSON ``document``, only ``error`` if it has one. Raises ShapeError."""
     value = _strangers.parsed(document)
     if isinstance(value, dict) and "error" in value:
         return {"error": fields({"error": several_lines})(value)["error"]}

@@ -64,7 +64,7 @@ class Call:
     context: Context
 
     def option(self, *names: str) -> str:
-        """The last value of an option, empty without."""
+        """Return the last value of an option, empty without."""
         return next((value for name, value in reversed(self.options) if name in names), "")
 
     @property
@@ -74,9 +74,9 @@ class Call:
 
 
 def calls(words: Sequence[str], context: Context, read: Read, depth: int = 0) -> list[Call]:
-    """What C(words) start. C(read) gives the text of a script, nothing for what is none.
+    """Return what ``words`` start. ``read`` gives the text of a script, nothing for what is none.
 
-    Raises ValueError for a C(celery multi) that cannot work.
+    Raises ValueError for a ``celery multi`` that cannot work.
     """
     words, context = _unwrapped(list(words), context)
     program = os.path.basename(words[0]) if words else ""
@@ -101,7 +101,7 @@ def calls(words: Sequence[str], context: Context, read: Read, depth: int = 0) ->
 
 
 def _text_of(program: str, words: Sequence[str], context: Context, read: Read) -> str:
-    """The script that C(words) run: after -c of a shell, in a file that a shell reads, or in the program itself."""
+    """Return the script that ``words`` run: after a shell's -c, in a file that it reads, or in the program itself."""
     if program not in _SHELLS:
         is_celery = "celery" in program or "flower" in program
         text = "" if is_celery and len(words) > 1 else read(os.path.join(context.directory, words[0]))
@@ -127,7 +127,7 @@ def _of_script(text: str, context: Context, read: Read, depth: int) -> list[Call
 
 
 def _distinct(found: Sequence[Call]) -> list[Call]:
-    """Without what a script says twice, as that of C(celery multi) for a start and for a restart."""
+    """Without what a script says twice, as that of ``celery multi`` for a start and for a restart."""
     kept: dict[tuple[object, ...], Call] = {}
     for call in found:
         kept.setdefault((call.kind, call.options), call)
@@ -135,7 +135,7 @@ def _distinct(found: Sequence[Call]) -> list[Call]:
 
 
 def _unwrapped(words: list[str], context: Context) -> tuple[list[str], Context]:
-    """C(words) without the programs in front that do what a unit does, and what these say."""
+    """``words`` without the programs in front that do what a unit does, and what these say."""
     while words:
         program, rest = os.path.basename(words[0]), words[1:]
         if program == "env":
@@ -166,7 +166,7 @@ def _assigned(words: list[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _as_user(program: str, words: list[str]) -> tuple[list[str], str]:
-    """The command that C(sudo), C(runuser) or C(su) runs, and as whom."""
+    """Return the command that ``sudo``, ``runuser`` or ``su`` runs, and as whom."""
     user, position = "", 0
     while position < len(words) and words[position].startswith("-"):
         word = words[position]
@@ -188,7 +188,7 @@ def _plain(words: Sequence[str]) -> str:
 
 
 def _started(words: tuple[str, ...], arguments: Sequence[str], context: Context) -> Iterator[Call]:
-    """What C(celery) with its C(arguments) starts, which may have options in front of the subcommand."""
+    """Yield what ``celery`` with its ``arguments`` starts, which may have options in front of the subcommand."""
     position = 0
     while position < len(arguments):
         argument = arguments[position]
@@ -228,7 +228,7 @@ def _of_kind(
 
 
 def _options(kind: str, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The options with their values; a word that belongs to none has an empty name."""
+    """Yield the options with their values; a word that belongs to none has an empty name."""
     words = [word for argument in arguments for word in _apart(kind, argument)]
     position = 0
     while position < len(words):
@@ -249,7 +249,7 @@ def _options(kind: str, arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _apart(kind: str, word: str) -> list[str]:
-    """A word of one letter and its value, C(-c4) or C(-EBc4), in its parts; Flower's long ones may have one hyphen."""
+    """Return the parts of a word of letters and a value, ``-c4`` or ``-EBc4``; Flower's may have one hyphen."""
     if kind == "flower" and re.fullmatch("-[a-z_]{2,}(=.*)?", word, re.DOTALL):
         return [f"-{word}"]
     result = []

@@ -88,11 +88,11 @@ _OTHER = "It is about the unit, its drop-ins or this host, not about the code."
 
 
 def name(status: str) -> str:
-    """What systemd calls the exit C(status), empty for one that is the program's own."""
+    """Return what systemd calls the exit ``status``, empty for one that is the program's own."""
     return _NAMES.get(int(status), "") if status.isdigit() else ""
 
 
 def hint(status: str) -> str:
-    """What to do about it, empty for one that is the program's own."""
+    """Return what to do about it, empty for one that is the program's own."""
     called = name(status)
     return _HINTS.get(called, _OTHER) if called else ""

@@ -20,7 +20,7 @@ _MARKER_LINES = 3
 
 
 def marker(content: bytes) -> str | None:
-    """The C(<environment>/<kind>/<name>) in the first three lines of a file, or None for a file of somebody else's.
+    """Return the ``<environment>/<kind>/<name>`` in the first three lines of a file, None for somebody else's file.
 
     That of beat ends with what only beats that may run at the same time have in common.
     """
@@ -32,7 +32,7 @@ def marker(content: bytes) -> str | None:
 
 
 def environment(content: bytes) -> str:
-    """The environment of a file that the collection wrote, empty for one of somebody else's."""
+    """Return the environment of a file that the collection wrote, empty for one of somebody else's."""
     return (marker(content) or "").partition("/")[0]
 
 
@@ -50,7 +50,7 @@ class Attributes:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory that has to exist; C(setting) asks for it, and C(instead) is what could be written there."""
+    """A directory that has to exist; ``setting`` asks for it, and ``instead`` is what could be written there."""
 
     path: str
     attributes: Attributes
@@ -60,7 +60,7 @@ class Directory:
 
 @dataclass(frozen=True)
 class File:
-    """A file that has to exist. C(unit) is what has to be restarted when the content changes."""
+    """A file that has to exist. ``unit`` is what has to be restarted when the content changes."""
 
     path: str
     attributes: Attributes
@@ -71,9 +71,9 @@ class File:
 
 @dataclass(frozen=True)
 class Found:
-    """What is at a path: C(kind) is file, directory, link (C(target) says where to) or other.
+    """What is at a path: ``kind`` is file, directory, link (``target`` says where to) or other.
 
-    C(is_roots) is False where somebody else than root could have put it there or could change it.
+    ``is_roots`` is False where somebody else than root could have put it there or could change it.
     """
 
     kind: str
@@ -108,7 +108,7 @@ class Plan:
 
 
 def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
-    """Compare C(wanted) to what was C(found) at its paths; a path that is not in C(found) does not exist.
+    """Compare ``wanted`` to what was ``found`` at its paths; a path that is not in ``found`` does not exist.
 
     A directory that exists keeps its owner and mode.
     """
@@ -127,7 +127,7 @@ def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
 
 
 def renamed(files: Iterable[File], found: Mapping[str, Found]) -> set[str]:
-    """The units of those of C(files) that were C(found) with another marker than they are to have."""
+    """Return the units of those of ``files`` that were ``found`` with another marker than they are to have."""
     return {
         file.unit
         for file in files
@@ -140,9 +140,9 @@ def _path(item: Wanted) -> str:
 
 
 def problems(wanted: Iterable[Wanted], found: Mapping[str, Found], exposed: Mapping[str, str]) -> list[str]:
-    """Why C(wanted) must not be written: contradictions in itself, and what somebody else put at its paths.
+    """Return why ``wanted`` must not be written: contradictions in itself, and what somebody else put at its paths.
 
-    C(exposed) says of paths of files why others than root could put something else there.
+    ``exposed`` says of paths of files why others than root could put something else there.
     """
     result: list[str] = []
     seen: dict[str, Wanted] = {}
@@ -176,7 +176,7 @@ def _file_problems(item: File, existing: Found | None) -> list[str]:
 
 
 def foreign(path: str, own: str, existing: Found) -> list[str]:
-    """Why the file at C(path) is not the one that the collection wrote for the environment of marker C(own)."""
+    """Return why the file at ``path`` is not what the collection wrote for the environment of marker ``own``."""
     if existing.kind == "link" and existing.target == "/dev/null":
         unit = os.path.basename(path)
         return [f"{path} is a link to /dev/null, so the unit is masked; run 'systemctl unmask {unit}' on this host."]
@@ -195,7 +195,7 @@ def foreign(path: str, own: str, existing: Found) -> list[str]:
 
 
 def not_ours(existing: Found, marker_prefixes: Iterable[str]) -> str:
-    """Why this is no file that the collection wrote, with one of C(marker_prefixes), empty if it is."""
+    """Return why this is no file that the collection wrote, with one of ``marker_prefixes``, empty if it is."""
     name = marker(existing.content) if existing.kind == "file" else None
     if name is None:
         return "was not written by stalk.celery"
@@ -212,7 +212,7 @@ def _directory_problems(item: Directory, existing: Found | None) -> list[str]:
 
 
 def diffs(changes: Plan, found: Mapping[str, Found]) -> list[Diff]:
-    """The differences in the form that C(--diff) shows; of a secret file only the names of the variables."""
+    """Return the differences in the form that ``--diff`` shows; of a secret file only the names of the variables."""
     made = [diff(item.path, "", f"directory {item.attributes}\n") for item in changes.make]
     written = [diff(file.path, *_texts(file, found.get(file.path))) for file in changes.write]
     adjusted = [
@@ -230,11 +230,11 @@ def _texts(file: File, existing: Found | None) -> tuple[str, str]:
 
 
 def diff(path: str, before: str, after: str) -> Diff:
-    """One difference in the form that C(--diff) shows."""
+    """Return one difference in the form that ``--diff`` shows."""
     return {"before_header": path, "after_header": path, "before": before, "after": after}
 
 
 def is_orphan(content: bytes, marker_prefixes: Iterable[str], keep_markers: Container[str] = ()) -> bool:
-    """True for a file whose marker begins with one of C(marker_prefixes) and is none of C(keep_markers)."""
+    """Return True for a file whose marker begins with one of ``marker_prefixes`` and is none of ``keep_markers``."""
     name = marker(content)
     return name is not None and name not in keep_markers and name.startswith(tuple(marker_prefixes))

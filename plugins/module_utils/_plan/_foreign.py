@@ -32,9 +32,9 @@ _SHOWN = 160  # characters of a command line
 
 @dataclass(frozen=True)
 class Application:
-    """What an environment runs: C(uid) of its user is None if there is none yet.
+    """What an environment runs: ``uid`` of its user is None if there is none yet.
 
-    C(current) is where C(directory) leads to.
+    ``current`` is where ``directory`` leads to.
     """
 
     environment: str
@@ -48,7 +48,7 @@ class Application:
 
 @dataclass(frozen=True)
 class Manager:
-    """What started a process and can stop it: a system unit, or none and C(text) says what else."""
+    """What started a process and can stop it: a system unit, or none and ``text`` says what else."""
 
     unit: str
     text: str
@@ -57,7 +57,7 @@ class Manager:
 
 @dataclass(frozen=True)
 class Foreign:
-    """A process that runs the application of an C(environment) and is none of its services."""
+    """A process that runs the application of an ``environment`` and is none of its services."""
 
     environment: str
     kind: str
@@ -79,7 +79,7 @@ class Foreign:
 
 
 def kind_of(words: Sequence[str]) -> str:
-    """What a command line runs: a subcommand of Celery that goes on, or nothing."""
+    """Return what a command line runs: a subcommand of Celery that goes on, or nothing."""
     if words and words[0] in _TITLES:
         return _TITLES[words[0]] if words[0] == "[celeryd:" or "beat]" in words[1:2] else ""
     for index, word in enumerate(words):
@@ -89,7 +89,7 @@ def kind_of(words: Sequence[str]) -> str:
 
 
 def _subcommand(words: Sequence[str]) -> str:
-    """The first of the words that is neither an option nor the value of one."""
+    """Return the first of the words that is neither an option nor the value of one."""
     previous = ""
     for word in words:
         if not word.startswith("-") and previous not in _WITH_VALUE:
@@ -99,12 +99,12 @@ def _subcommand(words: Sequence[str]) -> str:
 
 
 def has_beat(words: Sequence[str]) -> bool:
-    """Whether a worker has beat with it."""
+    """Return whether a worker has beat with it."""
     return "-B" in words or "--beat" in words
 
 
 def app_of(process: Process) -> str:
-    """The application that a process names, empty if it names none."""
+    """Return the application that a process names, empty if it names none."""
     for word, following in zip(process.words, [*process.words[1:], ""]):
         if word in ("-A", "--app"):
             return following
@@ -116,7 +116,7 @@ def app_of(process: Process) -> str:
 
 
 def is_same_app(one: str, other: str) -> bool:
-    """Whether two names may lead Celery to the same application; it completes the usual ones by itself."""
+    """Return whether two names may lead Celery to the same application; it completes the usual ones by itself."""
     return not one or not other or _shortest(one) == _shortest(other)
 
 
@@ -128,7 +128,7 @@ def _shortest(app: str) -> list[str]:
 
 
 def runs(process: Process, application: Application, configured: str = "") -> bool:
-    """Whether a process runs an application; C(configured) is where root let the unit of the process work."""
+    """Return whether a process runs an application; ``configured`` is where root let the unit of the process work."""
     is_own = process.uid == application.uid
     if is_own:
         is_there = _is_in(process, application) or _has_virtualenv(process, application)
@@ -139,7 +139,7 @@ def runs(process: Process, application: Application, configured: str = "") -> bo
 
 
 def _is_in(process: Process, application: Application) -> bool:
-    """Whether it works in the directory, or in an older release beside the one to which the directory leads now."""
+    """Return whether it works in the directory, or in an older release beside the one to which the directory leads."""
     current, own = application.current, process.directory
     is_link = current != application.directory
     return own == current or (is_link and os.path.dirname(own) == os.path.dirname(current))
@@ -151,7 +151,7 @@ def _has_virtualenv(process: Process, application: Application) -> bool:
 
 
 def _differs(process: Process, application: Application) -> bool:
-    """Whether it has another broker or other settings, so that it is another environment of the same code."""
+    """Return whether it has another broker or other settings, so that it is another environment of the same code."""
     return any(
         process.variables.get(name, value) != value
         for name, value in application.variables.items()
@@ -180,7 +180,7 @@ def manager_of(process: Process) -> Manager:
 
 
 def system_unit(process: Process) -> str:
-    """The service of the system's manager to which a process belongs, empty for what a user's manager has started."""
+    """Return the system's service to which a process belongs, empty for what a user's manager has started."""
     parts = process.cgroup.split("/")
     if any(part.startswith(("user@", "session-")) for part in parts):
         return ""
@@ -188,7 +188,7 @@ def system_unit(process: Process) -> str:
 
 
 def shown(words: Sequence[str], variables: Mapping[str, str], most: int = _SHOWN) -> str:
-    """A command line without secrets, fit to be shown."""
+    """Return a command line without secrets, fit to be shown."""
     censored = []
     is_value = False
     for word in words:
@@ -207,7 +207,7 @@ def find(
     ours: Collection[str],
     configured: Mapping[str, str],
 ) -> list[Foreign]:
-    """The foreign ones among C(processes), without the children of those that are named.
+    """Return the foreign ones among ``processes``, without the children of those that are named.
 
     :param ours: the units of the collection on this host.
     :param configured: the directory in which root lets each of the other units with Celery work.

@@ -22,9 +22,9 @@ _READABLE_BY_ALL = 0o004
 
 @dataclass(frozen=True)
 class Generation:
-    """All C(files) and C(units) of an environment, and the C(links) that lead to the C(release) its processes run in.
+    """All ``files`` and ``units`` of an environment, and the ``links`` to the ``release`` that its processes run in.
 
-    C(undoes) is the run that was about to be undone when this was kept, empty when it was kept before a change.
+    ``undoes`` is the run that was about to be undone when this was kept, empty when it was kept before a change.
     """
 
     files: tuple[File, ...] = ()
@@ -34,7 +34,7 @@ class Generation:
     undoes: str = ""
 
     def is_like(self, other: Generation) -> bool:
-        """Whether both are the same, whatever they were kept for."""
+        """Return whether both are the same, whatever they were kept for."""
         return replace(self, undoes="") == replace(other, undoes="")
 
 
@@ -50,7 +50,7 @@ class FormatError(Exception):
 
 
 def to_json(generation: Generation) -> str:
-    """The text of a file that holds C(generation)."""
+    """Return the text of a file that holds ``generation``."""
     return json.dumps(
         {
             "format": FORMAT,
@@ -75,7 +75,7 @@ def to_json(generation: Generation) -> str:
 
 
 def from_json(text: str) -> Generation:
-    """The generation in such a text. Raises FormatError for one of another format, else ValueError for what is none."""
+    """Return the generation in such a text. Raises FormatError for another format, ValueError for what is none."""
     content = json.loads(text)
     if isinstance(content, dict) and content.get("format") != FORMAT:
         raise FormatError(content.get("format", 0))
@@ -104,19 +104,19 @@ def _generation(content: Any) -> Generation:
 
 
 def own_file(path: str, attributes: Attributes, content: bytes, unit: str | None) -> File:
-    """A file of the collection, which is secret if not everybody may read it."""
+    """Return a file of the collection, which is secret if not everybody may read it."""
     return File(path, attributes, content, secret=not attributes.mode & _READABLE_BY_ALL, unit=unit)
 
 
 def setting(unit_file: bytes, key: str) -> str:
-    """The value of C(key) in section Service of a unit file of the collection, empty without one."""
+    """Return the value of ``key`` in section Service of a unit file of the collection, empty without one."""
     text = unit_file.decode("utf-8", "replace")
     values = {name: value for section, name, value in settings(text) if section == "Service"}
     return values.get(key, "").replace("%%", "%")
 
 
 def of_services(unit_files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Those of C(unit_files), by path, that are the services of an environment, and not what watches them."""
+    """Return those of ``unit_files``, by path, that are the services of an environment, and not what watches them."""
     return {
         path: content
         for path, content in unit_files.items()
@@ -125,14 +125,14 @@ def of_services(unit_files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def units_of_files(unit_files: Mapping[str, bytes]) -> dict[str, str]:
-    """Which unit has to be restarted when a file changes, by path: the files of services, and what they read."""
+    """Return which unit has to be restarted when a file changes, by path: the files of services, and what they read."""
     services = of_services(unit_files)
     read = {setting(content, "EnvironmentFile"): os.path.basename(path) for path, content in services.items()}
     return {**read, **{path: os.path.basename(path) for path in unit_files if path.endswith(".service")}}
 
 
 def has_proved_itself(units: Iterable[Unit], stamps: Mapping[str, int]) -> bool:
-    """Whether some service of C(units) runs, and every one that does was ready with the files that it has now.
+    """Return whether some service of ``units`` runs, and every one that does was ready with the files that it has now.
 
     What a run left that died between writing and restarting has not, nor has a configuration that never came up.
     """
@@ -141,19 +141,19 @@ def has_proved_itself(units: Iterable[Unit], stamps: Mapping[str, int]) -> bool:
 
 
 def chosen(runs: Iterable[str], undo: str) -> str | None:
-    """Which of C(runs) kept what ran before run C(undo): this one, or the next if this one changed nothing here."""
+    """Return which of ``runs`` kept what ran before run ``undo``: this one, or the next if it changed nothing here."""
     return min((run for run in runs if run >= undo), default=None)
 
 
 def is_too_old(runs: Collection[str], undo: str) -> bool:
-    """Whether what ran before run C(undo) may have been there once and been removed since."""
+    """Return whether what ran before run ``undo`` may have been there once and been removed since."""
     return len(runs) >= _MOST and undo < min(runs)
 
 
 def superseded(kept: Mapping[str, Generation], run: str, generation: Generation, undo: str) -> list[str]:
-    """Which of C(kept) have to go now that C(generation) was kept by C(run).
+    """Return which of ``kept`` have to go now that ``generation`` was kept by ``run``.
 
-    The newest if it is the same, or the oldest if they are too many; none that is needed to undo run C(undo).
+    The newest if it is the same, or the oldest if they are too many; none that is needed to undo run ``undo``.
     """
     newest = max(kept, default="")
     if kept and not undo and kept[newest].is_like(generation):
@@ -162,5 +162,5 @@ def superseded(kept: Mapping[str, Generation], run: str, generation: Generation,
 
 
 def leading_to(release: str, target: str, parent: str) -> str:
-    """The target for C(release) of a link that leads to C(target) now; relative to its real C(parent) if that is."""
+    """Return the target for ``release`` of a link that leads to ``target``; relative to its ``parent`` if that is."""
     return release if os.path.isabs(target) else os.path.relpath(release, parent)

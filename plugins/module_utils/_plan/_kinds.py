@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind: its C(key) in an environment, and what the names of its variables begin with.
+    """A kind: its ``key`` in an environment, and what the names of its variables begin with.
 
-    Of a kind that C(is_one) an environment has one service, which is named after it; of others it has a list.
+    Of a kind that ``is_one`` an environment has one service, which is named after it; of others it has a list.
     """
 
     name: str

@@ -16,7 +16,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._files import D
 class Ground:
     """What is known of a directory that is wanted, or of the last one on the way to it that exists.
 
-    C(told) is that one with its owner and mode, C(error) why there is no way.
+    ``told`` is that one with its owner and mode, ``error`` why there is no way.
     """
 
     is_there: bool = False
@@ -29,7 +29,7 @@ class Ground:
 
 
 def problems(grounds: Mapping[Directory, Ground]) -> list[str]:
-    """Why directories cannot be used as they are, or cannot be made, where that is set and what to write instead."""
+    """Return why directories cannot be used or made, where that is set and what to write instead."""
     reasons = {item: _reason(item.attributes.owner, ground) for item, ground in grounds.items()}
     return [
         f"{item.setting or 'the directory'} is in {item.path}, {reason}: {_advice(item)}."

@@ -21,7 +21,7 @@ _COMMENT = re.compile(r"(?m)^\s*#.*$")
 
 
 def problems(files: Iterable[File], directory: str, others: Mapping[str, str]) -> list[str]:
-    """Why the rotations in C(files), which are in C(directory), cannot be, with C(others) there by path."""
+    """Return why the rotations in ``files``, which are in ``directory``, cannot be, with ``others`` there by path."""
     wanted = {file.path: file for file in files if os.path.dirname(file.path) == directory}
     texts = {path: file.content.decode("utf-8", "replace") for path, file in wanted.items()}
     result = []
@@ -38,7 +38,7 @@ def problems(files: Iterable[File], directory: str, others: Mapping[str, str]) -
 
 
 def patterns(text: str) -> list[str]:
-    """The patterns of the log files that a file of logrotate names."""
+    """Return the patterns of the log files that a file of logrotate names."""
     outside = _BLOCK.sub("\n", _SCRIPT.sub("", _COMMENT.sub("", text)))
     lines = [line.strip() for line in outside.splitlines() if line.strip().startswith(("/", '"/', "'/"))]
     return [word for line in lines for word in _words(line) if word.startswith("/")]
@@ -52,7 +52,7 @@ def _words(line: str) -> list[str]:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether a file of one pattern can be one of the other. A star does not reach beyond a directory."""
+    """Return whether a file of one pattern can be one of the other. A star does not reach beyond a directory."""
     parts, others = one.split("/"), other.split("/")
     if len(parts) != len(others):
         return False

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The workers that C(celery multi) starts with its arguments, see celery.apps.multi. Decides; touches nothing."""
+"""The workers that ``celery multi`` starts with its arguments, see celery.apps.multi. Decides; touches nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Options = Dict[str, str]
 
 
 def nodes(arguments: Iterable[str]) -> list[list[str]]:
-    """The options of each worker, its node name among them. Raises ValueError for what C(celery multi) cannot read."""
+    """Return the options of each worker, with its node name. Raises ValueError for what celery cannot read."""
     names, options, namespaces = _parsed([argument for argument in arguments if argument])
     own = {name: options.pop(name) for name in _OF_MULTI if name in options}
     prefix = own.get("--prefix", "")
@@ -45,7 +45,7 @@ def _count(text: str) -> int:
 
 
 def _parsed(arguments: Sequence[str]) -> tuple[list[str], Options, dict[str, Options]]:
-    """The names, the options of all nodes, and those of some, as NamespacedOptionParser of Celery reads them."""
+    """Return the names, the options of all nodes, and those of some, as NamespacedOptionParser of Celery reads them."""
     names: list[str] = []
     options: Options = {}
     namespaces: dict[str, Options] = {}
@@ -70,7 +70,7 @@ def _parsed(arguments: Sequence[str]) -> tuple[list[str], Options, dict[str, Opt
 
 
 def _by_name(namespaces: dict[str, Options], names: Sequence[str], is_count: bool) -> dict[str, Options]:
-    """The options of single nodes by the name of the node; numbers are places in the list of names."""
+    """Return the options of single nodes by the name of the node; numbers are places in the list of names."""
     result: dict[str, Options] = {}
     for namespace, options in namespaces.items():
         for part in namespace.split(","):

@@ -24,8 +24,8 @@ _PLACEHOLDER = re.compile(r"%([%hnd])")
 class Owned:
     """A service that the collection wrote: what its unit file's marker calls it, what systemd and its variables say.
 
-    C(release) is the real path of the directory that its main process works in, empty without one, and C(current) where
-    the configured directory leads to now; C(_stale) finds both. C(keeps_crashing) is what its watch says.
+    ``release`` is the real path of the directory that its main process works in, empty without one, and ``current``
+    where the configured directory leads to now; ``_stale`` finds both. ``keeps_crashing`` is what its watch says.
     """
 
     environment: str
@@ -99,17 +99,17 @@ class Owned:
 
 
 def keeps_crashing(service: Unit, failing: Unit) -> bool:
-    """Whether C(failing) has failed for C(service), and nobody has started it since, which counts from 0 again."""
+    """Return whether ``failing`` has failed for ``service`` and nobody started it since, which counts from 0 again."""
     return failing["ActiveState"] == "failed" and service["NRestarts"] not in ("", "0")
 
 
 def env_files(unit: Unit) -> tuple[str, ...]:
-    """The paths of the environment files of C(unit), in the order in which systemd reads them."""
+    """Return the paths of the environment files of ``unit``, in the order in which systemd reads them."""
     return tuple(found["path"] for found in _ENVIRONMENT_FILE.finditer(unit["EnvironmentFiles"]))
 
 
 def node_name(written: str, host: str) -> str:
-    """What Celery makes of a node name on C(host): see celery.utils.nodenames."""
+    """Return what Celery makes of a node name on ``host``: see celery.utils.nodenames."""
     complete = written if "@" in written or not written else f"celery@{written}"
     name, _dot, domain = host.partition(".")
     values = {"h": host, "n": name, "d": domain, "%": "%"}
@@ -117,7 +117,7 @@ def node_name(written: str, host: str) -> str:
 
 
 def option(text: str, long: str, short: str) -> str:
-    """The value of an option in the words of a command line, the last one if it is there more than once."""
+    """Return the value of an option in the words of a command line, the last one if it is there more than once."""
     try:
         words = shlex.split(text)
     except ValueError:
@@ -134,5 +134,5 @@ def option(text: str, long: str, short: str) -> str:
 
 
 def of_environments(services: Sequence[Owned], environments: Sequence[str]) -> list[Owned]:
-    """Those of C(services) that belong to C(environments), which are all when there are none."""
+    """Return those of ``services`` that belong to ``environments``, which are all when there are none."""
     return [service for service in services if not environments or service.environment in environments]

@@ -14,7 +14,7 @@ from typing import Mapping
 
 @dataclass(frozen=True)
 class Process:
-    """A process: its real C(user), who is the one that started it also where it has another one's privileges."""
+    """A process: its real ``user``, who is the one that started it also where it has another one's privileges."""
 
     pid: int
     parent: int

@@ -18,10 +18,10 @@ Definitions = Mapping[str, Any]
 
 
 def missing(passwords: Mapping[str, str], management: Collection[str], found: Definitions) -> dict[str, Any]:
-    """The definitions that a server lacks, none of them empty. They change nothing but what they name.
+    """Return the definitions that a server lacks, none of them empty. They change nothing but what they name.
 
-    C(passwords) has the environments, each of which gets a virtual host and a user of its name; those in C(management)
-    may log in to the management page, where they see their own.
+    ``passwords`` has the environments, each of which gets a virtual host and a user of its name; those in
+    ``management`` may log in to the management page, where they see their own.
     """
     users = {user["name"]: user for user in found.get("users", [])}
     wanted_tags = {name: ["management"] if name in management else [] for name in passwords}
@@ -42,7 +42,7 @@ def missing(passwords: Mapping[str, str], management: Collection[str], found: De
 
 
 def has_guest(found: Definitions) -> bool:
-    """Whether the server has the user whose password is in every manual."""
+    """Return whether the server has the user whose password is in every manual."""
     return {"name": GUEST} in _named(found.get("users", []))
 
 
@@ -60,7 +60,7 @@ def _user(name: str, password: str, tags: list[str]) -> dict[str, Any]:
 
 
 def _is_user(found: Mapping[str, Any], password: str, tags: list[str]) -> bool:
-    """Whether a user that was found has the password and the tags. Older servers write tags as one string."""
+    """Return whether a user that was found has the password and the tags. Older servers write tags as one string."""
     existing = found.get("tags", [])
     known = existing.split(",") if isinstance(existing, str) else existing
     known_hash = found.get("password_hash", "")

@@ -38,19 +38,19 @@ _NEVER_FURTHER = ("root", "celery-broker", "disk", "kmem", "mem", "shadow", "sud
 
 
 def user(name: str, uid: int | None = None) -> str:
-    """Whose C(name) is, which this host has as C(uid) if it is given; empty for a user that may be an environment's."""
+    """Return whose ``name`` is, which this host may have as ``uid``; empty for a user that may be an environment's."""
     if uid == 0:
         return "root" if name == "root" else "root under another name"
     return _of_name(name, _USERS) or _of_number(name, uid)
 
 
 def group(name: str, gid: int | None = None) -> str:
-    """What C(name) is, which this host has as C(gid) if it is given; empty for a group that may be an environment's."""
+    """Return what ``name`` is, which this host may have as ``gid``; empty for a group that may be an environment's."""
     return "root's" if gid == 0 else _of_name(name, _GROUPS) or _of_number(name, gid)
 
 
 def further_group(name: str, gid: int | None = None) -> str:
-    """As C(group), for a group that a service is to have beside its own."""
+    """Do as ``group``, for a group that a service is to have beside its own."""
     return group(name, gid) if gid == 0 or name in _NEVER_FURTHER else ""
 
 

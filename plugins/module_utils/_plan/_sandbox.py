@@ -14,17 +14,17 @@ _HIDING = ("yes", "true", "on", "1", "tmpfs")
 
 
 def is_below(path: str, directories: Iterable[str]) -> bool:
-    """Whether C(path) is one of C(directories) or in one of them."""
+    """Return whether ``path`` is one of ``directories`` or in one of them."""
     return any(path == directory or path.startswith(f"{directory.rstrip('/')}/") for directory in directories)
 
 
 def in_home(path: str) -> bool:
-    """Whether C(path) is below a directory that ProtectHome= is about."""
+    """Return whether ``path`` is below a directory that ProtectHome= is about."""
     return is_below(path, _HOMES)
 
 
 def hides(settings: Sequence[tuple[str, str]], path: str) -> bool:
-    """Whether a unit with these C(settings) does not see C(path), which is no link."""
+    """Return whether a unit with these ``settings`` does not see ``path``, which is no link."""
     protection = [value for key, value in settings if key == "ProtectHome"]
     if not protection or protection[-1] not in _HIDING or not in_home(path):
         return False
@@ -32,7 +32,7 @@ def hides(settings: Sequence[tuple[str, str]], path: str) -> bool:
 
 
 def shown(settings: Sequence[tuple[str, str]]) -> list[str]:
-    """The directories that a unit with these C(settings) has bound, by the names under which it sees them."""
+    """Return the directories that a unit with these ``settings`` has bound, by the names under which it sees them."""
     paths: list[str] = []
     for key, value in settings:
         if key in ("BindPaths", "BindReadOnlyPaths"):

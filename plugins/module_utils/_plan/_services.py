@@ -17,9 +17,9 @@ OLDEST_SYSTEMD = 247
 
 @dataclass(frozen=True)
 class Service:
-    """A service as the inventory describes it; C(tried) if its virtual environment is complete.
+    """A service as the inventory describes it; ``tried`` if its virtual environment is complete.
 
-    C(started) if it is to run.
+    ``started`` if it is to run.
     """
 
     unit: str
@@ -44,10 +44,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a service finds on its host; C(uid) is None for a user that does not exist yet.
+    """What a service finds on its host; ``uid`` is None for a user that does not exist yet.
 
-    C(real_directory) is where the working directory leads to, empty if that cannot be told.
-    C(celery_problems) say why its celery does not run as it should, C(file_problems) where it could not write, and
+    ``real_directory`` is where the working directory leads to, empty if that cannot be told.
+    ``celery_problems`` say why its celery does not run as it should, ``file_problems`` where it could not write, and
     which environment files it must not have.
     """
 
@@ -60,7 +60,7 @@ class Surroundings:
 
 
 def host_problems(uid: int, runs_systemd: bool, version_text: str) -> list[str]:
-    """Why no service can run on a host; C(version_text) is the output of C(systemctl --version)."""
+    """Return why no service can run on a host; ``version_text`` is the output of ``systemctl --version``."""
     if uid != 0:
         return ["The services can only be set up by root: set 'become: true' in the play."]
     if not runs_systemd:
@@ -74,14 +74,14 @@ def host_problems(uid: int, runs_systemd: bool, version_text: str) -> list[str]:
 
 
 def account_problems(service: Service, found: Surroundings) -> list[str]:
-    """Why C(service) must not run as its user."""
+    """Return why ``service`` must not run as its user."""
     if found.uid != 0:
         return []
     return [f"the user {service.user!r} is root; set 'user' of {service.variable} to one without privileges."]
 
 
 def missing(service: Service, found: Surroundings) -> list[str]:
-    """What has to be deployed before C(service) can run."""
+    """Return what has to be deployed before ``service`` can run."""
     result = []
     if not found.has_directory:
         result.append(
@@ -100,7 +100,7 @@ def missing(service: Service, found: Surroundings) -> list[str]:
 
 
 def write_problem(service: Service, path: str, real: str, exists: bool, is_writable: bool) -> str:
-    """Why C(service) could not write to C(path), which really is C(real), though it asks for it; empty if it could."""
+    """Return why ``service`` could not write to ``path``, which is ``real``, though it asks for it, or nothing."""
     owner, key = f"{service.user}:{service.group}", f"write_paths of {service.variable}"
     if not exists:
         return (
@@ -118,7 +118,7 @@ def write_problem(service: Service, path: str, real: str, exists: bool, is_writa
 
 
 def told(texts: Mapping[Service, Iterable[str]]) -> list[str]:
-    """The C(texts) about the services, each text once, after the services that it is about."""
+    """Return the ``texts`` about the services, each text once, after the services that it is about."""
     about: dict[str, list[str]] = {}
     for service, sentences in texts.items():
         for sentence in sentences:

@@ -21,13 +21,13 @@ _TOLD = re.compile(
 
 
 def defaults(name: str) -> tuple[str, ...]:
-    """The files from which a script of that C(name) has its settings, in the order in which it reads them."""
+    """Return the files from which a script of that ``name`` has its settings, in the order in which it reads them."""
     files = ("celeryd", name) if "beat" in name else (name,)
     return tuple(f"{directory}/{file}" for directory in ("/etc/default", "/etc/sysconfig") for file in files)
 
 
 def set_ups(name: str, script: str, texts: Mapping[str, str]) -> list[SetUp]:
-    """What a script starts.
+    """Return what a script starts.
 
     :param script: its text.
     :param texts: the texts of the files with its settings, by path.

@@ -25,14 +25,14 @@ _FALSE = ("false", "off", "no", "0")
 
 
 def included(text: str, source: str, say: Say) -> list[str]:
-    """The patterns of the files that a configuration includes, as absolute paths."""
+    """Return the patterns of the files that a configuration includes, as absolute paths."""
     found = _read(text, source, say).get("include", {}).get("files", "")
     directory = os.path.dirname(source)
     return [os.path.join(directory, _expanded(word, {"here": directory})) for word in found.split()]
 
 
 def set_ups(texts: Mapping[str, str], host: str, say: Say) -> list[SetUp]:
-    """The programs in C(texts), by the paths of their files, the main one first."""
+    """Return the programs in ``texts``, by the paths of their files, the main one first."""
     read = {path: _read(text, path, say) for path, text in texts.items()}
     sections = [(path, name, section) for path, found in read.items() for name, section in found.items()]
     general = next((section for _path, name, section in sections if name == "supervisord"), {})
@@ -84,7 +84,7 @@ def _programs(
 
 
 def _environment(text: str) -> dict[str, str]:
-    """The variables of C(environment), KEY="value" with commas between them."""
+    """Return the variables of ``environment``, KEY="value" with commas between them."""
     return {
         name: value[1:-1] if value[:1] in ("'", '"') and value[-1:] == value[:1] else value
         for name, value in _ASSIGNMENT.findall(text)
@@ -92,7 +92,7 @@ def _environment(text: str) -> dict[str, str]:
 
 
 def _expanded(value: str, known: Mapping[str, object]) -> str:
-    """C(value) with its expressions put in. Raises ValueError for one that only Supervisor knows."""
+    """``value`` with its expressions put in. Raises ValueError for one that only Supervisor knows."""
 
     def meaning(found: re.Match[str]) -> str:
         if found[0] == "%%":
@@ -105,7 +105,7 @@ def _expanded(value: str, known: Mapping[str, object]) -> str:
 
 
 def texts(main: str, files: Files, say: Say) -> dict[str, str]:
-    """The main configuration and what it includes, by path. C(files) gives the files that a pattern names."""
+    """Return the main configuration and what it includes, by path. ``files`` gives the files that a pattern names."""
     own = files(main)
     for pattern in included(own.get(main, ""), main, say):
         more = files(pattern)

@@ -30,7 +30,7 @@ _TOLD = ("ExecStart", "Environment", "EnvironmentFile", "User", "Group", "Workin
 
 
 def words(text: str) -> list[str]:
-    """The words of a command or a list, without quotes. Raises ValueError for a quote that is not closed."""
+    """Return the words of a command or a list, without quotes. Raises ValueError for a quote that is not closed."""
     if _WORD.sub("", text).strip():
         raise ValueError("a quote is not closed")
     return [_unquoted(word) for word in _WORD.findall(text)]
@@ -49,13 +49,13 @@ def _unescaped(text: str) -> str:
 
 
 def environment_file(text: str) -> dict[str, str]:
-    """The variables in a file that EnvironmentFile= names; nothing is expanded in it."""
+    """Return the variables in a file that EnvironmentFile= names; nothing is expanded in it."""
     joined = re.sub(r"(?m)^[ \t]*[#;].*$", "", text).replace("\\\n", "")
     return {name: _unquoted(value.strip()) for name, value in _ENTRY.findall(joined)}
 
 
 def set_up(unit: str, source: str, texts: Iterable[str], read: Read, host: str, say: Lines) -> list[SetUp]:
-    """What C(unit) starts, one for each of its commands.
+    """Return what ``unit`` starts, one for each of its commands.
 
     :param source: the path of its file.
     :param texts: the texts of the file and of its drop-ins, in the order in which systemd reads them.
@@ -92,7 +92,7 @@ def set_up(unit: str, source: str, texts: Iterable[str], read: Read, host: str, 
 
 
 def _assigned(unit: str, source: str, texts: Iterable[str], say: Lines) -> dict[str, list[str]]:
-    """All values of each key; an empty one forgets those before, and of most only the last one counts."""
+    """Return all values of each key; an empty one forgets those before, and of most only the last one counts."""
     result: dict[str, list[str]] = {}
     for text in texts:
         for line in re.sub(r"\\\n", " ", text).splitlines():
@@ -126,7 +126,7 @@ def _of_file(unit: str, path: str, read: Read, say: Lines) -> Mapping[str, str]:
 
 
 def _command(found: list[str], variables: Mapping[str, str]) -> list[str]:
-    """The words of a command with the variables put in: one that is a word of its own may become several."""
+    """Return the words of a command with the variables put in: one that is a word of its own may become several."""
     result: list[str] = []
     for word in found:
         whole = re.fullmatch(r"\$([A-Za-z_][A-Za-z0-9_]*)", word)

@@ -63,10 +63,10 @@ _UNKNOWN = re.compile(r"Unknown (?:key|lvalue)(?: name)? '(?P<key>\w+)'")
 
 @dataclass(frozen=True)
 class Trial:
-    """A new configuration of C(service) that is to be run once, with copies of its C(files) in C(directory).
+    """A new configuration of ``service`` that is to be run once, with copies of its ``files`` in ``directory``.
 
-    C(drop_ins) are those of its unit, C(others) the texts of the environment files that are on this host already.
-    C(accounts) are those of C(User) and C(Group) of which this host has the account.
+    ``drop_ins`` are those of its unit, ``others`` the texts of the environment files that are on this host already.
+    ``accounts`` are those of ``User`` and ``Group`` of which this host has the account.
     """
 
     service: Service
@@ -127,7 +127,7 @@ class Trial:
         ]
 
     def all(self, key: str) -> list[str]:
-        """The values of a C(key) to which each assignment adds, an empty one nothing."""
+        """Return the values of a ``key`` to which each assignment adds, an empty one nothing."""
         values: list[str] = []
         for found, value in self.settings:
             if found == key:
@@ -217,13 +217,13 @@ class Trial:
 
 
 def unit_text(service: Service, files: Iterable[File]) -> str:
-    """The text of the new unit file of C(service), empty if C(files) have none."""
+    """Return the text of the new unit file of ``service``, empty if ``files`` have none."""
     texts = (file.content for file in files if os.path.basename(file.path) == service.unit)
     return next(texts, b"").decode("utf-8", "replace")
 
 
 def complaints(output: str, directory: str, texts: Mapping[str, str]) -> dict[str, list[str]]:
-    """What C(systemd-analyze verify) said of the units C(texts) that it read in C(directory), by name of the unit."""
+    """Return what ``systemd-analyze verify`` said of the units ``texts`` that it read in ``directory``, by unit."""
     result: dict[str, list[str]] = {}
     for line in output.replace(f"{directory}/", "").splitlines():
         found = _COMPLAINT.fullmatch(line.strip())

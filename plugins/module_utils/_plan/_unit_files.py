@@ -17,7 +17,7 @@ _SUFFIXES = (".service", ".target", ".socket", ".timer", ".slice", ".path", ".mo
 
 
 def of(files: Iterable[File], directory: str) -> dict[str, File]:
-    """Those of C(files) that are unit files in the unit C(directory) of the administrator, by name of the unit."""
+    """Return those of ``files`` that are unit files in the administrator's unit ``directory``, by name of the unit."""
     return {
         os.path.basename(file.path): file
         for file in files
@@ -31,7 +31,7 @@ def problems(
     units: Mapping[str, Unit],
     elsewhere: Mapping[str, Sequence[str]],
 ) -> dict[str, str]:
-    """Why unit files must not be written, by path.
+    """Return why unit files must not be written, by path.
 
     :param found: what is at their paths.
     :param units: the units as systemd has them.
@@ -45,7 +45,7 @@ def problems(
 
 
 def _is_ours(file: File, existing: Found | None) -> bool:
-    """Whether the file that is there is one that the collection wrote for the same environment."""
+    """Return whether the file that is there is one that the collection wrote for the same environment."""
     if existing is None or existing.kind != "file" or not existing.is_roots:
         return False
     return marker(existing.content) is not None and environment(existing.content) == environment(file.content)
@@ -67,7 +67,7 @@ def _problem(unit: Unit, is_ours: bool, elsewhere: Sequence[str]) -> str:
 
 
 def _running(unit: Unit) -> str:
-    """What to do about a unit that runs and is not ours: its own manager has to stop it, while it knows how."""
+    """Return what to do about a unit that runs and is not ours: its own manager has to stop it, while it knows how."""
     file = unit["SourcePath"] or unit["FragmentPath"]
     then = f"then move {file} away and run this again" if file else "then run this again"
     return (

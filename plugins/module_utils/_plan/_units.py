@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit as C(systemctl show) describes it (org.freedesktop.systemd1(5) explains the properties)."""
+    """A unit as ``systemctl show`` describes it (org.freedesktop.systemd1(5) explains the properties)."""
 
     name: str
     properties: Mapping[str, str]
@@ -103,7 +103,7 @@ class Unit:
 
 
 def failing_name(service: str) -> str:
-    """The name of the unit that has failed while C(service) keeps crashing."""
+    """Return the name of the unit that has failed while ``service`` keeps crashing."""
     return service[: -len(".service")] + FAILING
 
 
@@ -130,11 +130,11 @@ def plan(
     units: Mapping[str, Unit],
     stamps: Mapping[str, int],
 ) -> Plan:
-    """Compare what is wanted to C(units), which has to hold every unit that is named.
+    """Compare what is wanted to ``units``, which has to hold every unit that is named.
 
-    C(restart) are units whose configuration changed in this run; C(stamps) tell of changes by name of the unit, in
+    ``restart`` are units whose configuration changed in this run; ``stamps`` tell of changes by name of the unit, in
     microseconds of CLOCK_MONOTONIC, so that a unit that is older than its files is found whatever happened before.
-    C(orphans) are units that have to go.
+    ``orphans`` are units that have to go.
     """
     unwanted = {*orphans, *(request.name for request in requests if not request.started)}
     stale = {
@@ -167,7 +167,7 @@ def _sorted(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def problems(requests: Iterable[Request], units: Mapping[str, Unit], may_be_missing: bool) -> list[str]:
-    """Why systemd cannot bring the units into the wanted states; C(may_be_missing) where check mode wrote no files."""
+    """Return why systemd cannot set the units' states; ``may_be_missing`` where check mode wrote no files."""
     result = []
     for request in requests:
         unit = units[request.name]
@@ -187,18 +187,18 @@ def problems(requests: Iterable[Request], units: Mapping[str, Unit], may_be_miss
 
 
 def failed(units: Mapping[str, Unit], names: Iterable[str]) -> list[str]:
-    """Those of C(names) that systemd remembers as failed."""
+    """Return those of ``names`` that systemd remembers as failed."""
     return [name for name in names if units[name]["ActiveState"] == "failed"]
 
 
 def not_up(requests: Iterable[Request], changes: Plan, units: Mapping[str, Unit]) -> list[Unit]:
-    """The units that are not up although they should be."""
+    """Return the units that are not up although they should be."""
     names = [*(request.name for request in requests if request.started), *changes.restart]
     return [units[name] for name in dict.fromkeys(names) if not units[name].is_up]
 
 
 def not_enabled(requests: Iterable[Request], units: Mapping[str, Unit]) -> list[str]:
-    """A sentence for every unit that is still not enabled."""
+    """Return a sentence for every unit that is still not enabled."""
     return [
         f"{request.name} cannot be enabled (systemd calls it {units[request.name]['UnitFileState'] or 'unknown'!r}); "
         "its unit file needs an [Install] section."
@@ -208,9 +208,9 @@ def not_enabled(requests: Iterable[Request], units: Mapping[str, Unit]) -> list[
 
 
 def explain(unit: Unit, journal: str, in_time: bool) -> str:
-    """What became of C(unit) and what to do about it, with its last lines in the C(journal), URLs without passwords.
+    """Return what became of ``unit`` and what to do, with its last lines in the ``journal``, URLs without passwords.
 
-    C(in_time) is False if the time was over before its job was done.
+    ``in_time`` is False if the time was over before its job was done.
     """
     hint = _RESULT_HINTS.get(unit["Result"])
     if unit["ExecMainCode"] == "1":
@@ -225,7 +225,7 @@ def explain(unit: Unit, journal: str, in_time: bool) -> str:
 
 
 def still_running(unit: Unit) -> str:
-    """What to do about C(unit), which was told to stop."""
+    """Return what to do about ``unit``, which was told to stop."""
     return (
         f"{unit.name} has not stopped yet: {unit}. Nothing of it was removed. Its running tasks may need longer than "
         f"'timeout'; run this again, or see what they do: 'systemctl status {unit.name}' on this host."
@@ -233,7 +233,7 @@ def still_running(unit: Unit) -> str:
 
 
 def diff(names: Iterable[str], changes: Plan, units: Mapping[str, Unit]) -> dict[str, str]:
-    """The states of all units before and after C(changes), a line each."""
+    """Return the states of all units before and after ``changes``, a line each."""
     before, after = [], []
     for name in sorted(set(names)):
         unit = units[name]

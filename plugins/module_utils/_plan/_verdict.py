@@ -38,9 +38,9 @@ _VARYING = re.compile(r"0x[0-9a-f]+|\d+")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial C(ended): its C(output), its C(journal), and what of the host the sandbox C(hidden) from it.
+    """How a trial ``ended``: its ``output``, its ``journal``, and what of the host the sandbox ``hidden`` from it.
 
-    C(hidden) is what leads there and where it leads.
+    ``hidden`` is what leads there and where it leads.
     """
 
     ended: Unit
@@ -54,14 +54,14 @@ class Outcome:
 
 
 def warnings(trial: Trial, output: str) -> list[str]:
-    """What C(trial) warns of, in the lines of its C(output) that say so, without a secret."""
+    """Return what ``trial`` warns of, in the lines of its ``output`` that say so, without a secret."""
     lines = _strangers.lines(without_secrets(output, trial.variables), _LINES_WITH_WARNINGS)
     texts = [line[len(_WARNING) :] for line in lines if line.startswith(_WARNING)][:_WARNINGS]
     return [f"{trial.service.variable}, {trial.service.name}: {text}" for text in texts]
 
 
 def not_tried(trial: Trial) -> list[str]:
-    """Why C(trial) cannot be carried out, as a warning; nothing if there is nothing to try."""
+    """Return why ``trial`` cannot be carried out, as a warning; nothing if there is nothing to try."""
     if not trial.all("ExecStart"):
         return []
     where = f" ({', '.join(trial.changed_by)})" if trial.changed_by else ""
@@ -72,7 +72,7 @@ def not_tried(trial: Trial) -> list[str]:
 
 
 def failure(trial: Trial, outcome: Outcome) -> list[str]:
-    """Why C(trial) failed, without a secret; nothing if it did not."""
+    """Return why ``trial`` failed, without a secret; nothing if it did not."""
     if outcome.is_success:
         return []
     text = without_secrets(outcome.output.replace(f"{trial.directory}/", ""), trial.variables)
@@ -84,7 +84,7 @@ def failure(trial: Trial, outcome: Outcome) -> list[str]:
 
 
 def _of_systemd(trial: Trial, outcome: Outcome) -> str:
-    """What systemd could not do before the command ran, or instead of it."""
+    """Return what systemd could not do before the command ran, or instead of it."""
     ended = outcome.ended
     name = _exit_codes.name(ended["ExecMainStatus"]) if ended["Result"] == "exit-code" else ""
     if not name and (
@@ -103,7 +103,7 @@ def _of_systemd(trial: Trial, outcome: Outcome) -> str:
 
 
 def _reasons(trial: Trial, journal: str) -> list[str]:
-    """The lines of systemd's own about C(trial) that say why, each once."""
+    """Return the lines of systemd's own about ``trial`` that say why, each once."""
     lines = without_secrets(journal, trial.variables).replace(trial.name, trial.service.unit).splitlines()
     told = [line.strip().replace("/run/systemd/unit-root", "") for line in lines if not _NOISE.match(line)]
     return [_strangers.text(line) for line in dict.fromkeys(told) if line][:_JOURNAL_LINES]
@@ -118,7 +118,7 @@ def _hidden(service: Service, hidden: Mapping[str, str]) -> str:
 
 
 def _of_command(trial: Trial, outcome: Outcome, text: str) -> str:
-    """Why the command was not celery, or did not load what tries it."""
+    """Return why the command was not celery, or did not load what tries it."""
     service, status = trial.service, outcome.ended["ExecMainStatus"]
     said = _ENV.search(text)
     if said and status in _NOT_EXECUTED:
@@ -141,7 +141,7 @@ def _of_command(trial: Trial, outcome: Outcome, text: str) -> str:
 
 
 def _begin(trial: Trial) -> str:
-    """The program, as the unit and its variables name it."""
+    """Return the program, as the unit and its variables name it."""
     named = _PROGRAM.sub(lambda found: trial.variables.get(found[1], found[0]), trial.command.split(" --", 1)[0])
     return f"the command {_strangers.text(named)!r}"
 
@@ -155,7 +155,7 @@ def _unexecutable(service: Service) -> str:
 
 
 def _of_app(trial: Trial, outcome: Outcome, text: str) -> str:
-    """Why celery did not get to the end with the application."""
+    """Return why celery did not get to the end with the application."""
     service, ended = trial.service, outcome.ended
     app = trial.variables.get("CELERY_APP", "")
     if ended["Result"] == "timeout":
@@ -177,7 +177,7 @@ def _of_app(trial: Trial, outcome: Outcome, text: str) -> str:
 
 
 def grouped(failures: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The same text for units whose failures differ in numbers only, as of processes and addresses."""
+    """Return the same text for units whose failures differ in numbers only, as of processes and addresses."""
     first: dict[str, str] = {}
     return {
         unit: [first.setdefault(_VARYING.sub("0", text), text) for text in texts] for unit, texts in failures.items()

@@ -27,14 +27,14 @@ _STALE = {
 
 
 def is_busy(status: str, pool: str) -> bool:
-    """Whether a task may keep a worker with this C(status) and C(pool) from answering."""
+    """Return whether a task may keep a worker with this ``status`` and ``pool`` from answering."""
     tasks = running(status)
     says_so = status.startswith(_BUSY) or (pool in _POOLS_OF_ONE_LOOP and bool(tasks))
     return says_so or (pool == "solo" and tasks is None)
 
 
 def running(status: str) -> int | None:
-    """How many tasks a worker with this C(status) runs, none where it does not say so."""
+    """Return how many tasks a worker with this ``status`` runs, none where it does not say so."""
     found = _RUNNING.search(status)
     return int(found[1]) if found else None
 
@@ -57,7 +57,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Seen:
-    """A service on the host, whether a signal has C(halted) it, and C(silent) seconds since its last sign of life."""
+    """A service on the host, whether a signal has ``halted`` it, and ``silent`` seconds since its last sign of life."""
 
     service: Owned
     halted: bool
@@ -77,7 +77,7 @@ class Seen:
         return self.service.unit.is_up and bool(self.service.pid)
 
     def hang(self) -> str:
-        """How its process hangs, empty if it does not."""
+        """Return how its process hangs, empty if it does not."""
         if self.halted:
             return "its process is stopped by a signal (SIGSTOP), 'kill -CONT' lets it go on"
         if self.silent is not None and self.silent > _LATE:
@@ -85,13 +85,13 @@ class Seen:
         return ""
 
     def is_busy(self, pool: str) -> bool:
-        """Whether a task of its may keep it from answering, in a C(pool) of this kind."""
+        """Return whether a task of its may keep it from answering, in a ``pool`` of this kind."""
         return is_busy(self.status, pool)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is to be said of C(service): something that is C(wrong), or only worth a note."""
+    """What is to be said of ``service``: something that is ``wrong``, or only worth a note."""
 
     service: Wanted
     text: str
@@ -103,7 +103,7 @@ class Finding:
 
 
 def look(wanted: Wanted, seen: Seen | None) -> list[Finding]:
-    """What can be said of a service without asking its application."""
+    """Return what can be said of a service without asking its application."""
     if seen is None:
         return [Finding(wanted, f"this host has no {wanted.unit}; run site.yml")]
     if seen.is_draining:
@@ -126,12 +126,12 @@ def look(wanted: Wanted, seen: Seen | None) -> list[Finding]:
 
 
 def orphan(service: Owned) -> str:
-    """What is wrong with a service that runs and that the inventory does not ask for."""
+    """Return what is wrong with a service that runs and that the inventory does not ask for."""
     return f"{service}: {service.unit.name} runs, and the inventory does not ask for it; run site.yml, or remove.yml."
 
 
 def judge(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[str, Any]) -> list[Finding]:
-    """What the C(answer) of an application says of those of its workers that are up."""
+    """Return what the ``answer`` of an application says of those of its workers that are up."""
     if "error" in answer:
         others = ", ".join(map(str, wanted[1:]))
         text = answer["error"].rstrip(".") + (f" (the same holds for {others})" if others else "")
@@ -169,7 +169,7 @@ def _consumes(worker: Wanted, consumed: set[str], wanted: set[str]) -> list[Find
 
 
 def _queues(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[str, Any]) -> list[Finding]:
-    """A finding for each queue in which a task was not run, about the first of the workers that consume it."""
+    """Return a finding for each queue in which a task was not run, about the first of the workers that consume it."""
     findings = []
     for queue, worked in answer["worked"].items():
         workers = [worker for worker in wanted if queue in answer["wanted"][worker.node]]
@@ -187,7 +187,7 @@ def _queues(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[
 
 
 def _was_occupied(worker: Wanted, seen: Seen, answer: Mapping[str, Any]) -> bool:
-    """Whether C(worker) had no room for one more task, or has gone on with others, which were before it."""
+    """Return whether ``worker`` had no room for one more task, or has gone on with others, which were before it."""
     if answer["deaf"]:
         return bool(running(seen.status))
     before, later = answer["nodes"][worker.node], answer["later"][worker.node]

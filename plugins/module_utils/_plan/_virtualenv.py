@@ -54,7 +54,7 @@ _READERS: dict[str, Reader] = {"look": _LOOK, "install": _INSTALL, "list": table
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment whose packages are installed; C(exists) says whether its user does."""
+    """An environment whose packages are installed; ``exists`` says whether its user does."""
 
     name: str
     user: str
@@ -68,12 +68,12 @@ class Environment:
         return f"celery_{self.name}"
 
     def has_at_home(self, path: str) -> bool:
-        """Whether C(path) is in the user's home."""
+        """Return whether ``path`` is in the user's home."""
         return path.startswith(f"{self.home.rstrip('/')}/")
 
 
 def environ(environment: Environment, given: Mapping[str, str]) -> dict[str, str]:
-    """The variables that an installer has: of those C(given) to this run the harmless ones."""
+    """Return the variables that an installer has: of those ``given`` to this run the harmless ones."""
     home = environment.home
     return {
         **{name: value for name, value in given.items() if _PASSED_ON.fullmatch(name)},
@@ -84,12 +84,12 @@ def environ(environment: Environment, given: Mapping[str, str]) -> dict[str, str
 
 
 def answer(do: str, document: str) -> Any:
-    """What the program says that runs as the user. Raises ShapeError for what it cannot have said."""
+    """Return what the program says that runs as the user. Raises ShapeError for what it cannot have said."""
     return _READERS[do](parsed(document))
 
 
 def problems(environment: Environment, seen: Mapping[str, Any], apt: bool, has_home: bool) -> list[str]:
-    """Why the packages of C(environment) cannot be installed, of what can be C(seen) before it is tried.
+    """Return why the packages of ``environment`` cannot be installed, of what can be ``seen`` before it is tried.
 
     :param apt: whether the host installs packages of Debian.
     :param has_home: whether the user's home is there. If not, an earlier task makes it, and what is to be in it is new.
@@ -175,12 +175,12 @@ def _problem_of_file(environment: Environment, path: str, what: str) -> str:
 
 
 def must_be_made(seen: Mapping[str, Any]) -> bool:
-    """Whether there is no virtual environment, or only the beginning of one."""
+    """Return whether there is no virtual environment, or only the beginning of one."""
     return seen["state"] in ("absent", "incomplete")
 
 
 def creation(environment: Environment, seen: Mapping[str, Any]) -> list[str]:
-    """The command that makes the virtual environment or what it lacks; none if nothing is to be made."""
+    """Return the command that makes the virtual environment or what it lacks; none if nothing is to be made."""
     if not must_be_made(seen):
         return []
     if seen["uv"]:
@@ -190,7 +190,7 @@ def creation(environment: Environment, seen: Mapping[str, Any]) -> list[str]:
 
 
 def installation(environment: Environment, seen: Mapping[str, Any], dry: bool) -> list[str]:
-    """The command that installs what is in the file REQUIREMENTS; C(dry) lets it tell what it would do."""
+    """Return the command that installs what is in the file REQUIREMENTS; ``dry`` lets it tell what it would do."""
     python = os.path.join(environment.virtualenv, "bin/python")
     if seen["uv"]:
         # Unlike pip, uv leaves bytecode to the first run of a program, and services cannot write it.
@@ -201,7 +201,7 @@ def installation(environment: Environment, seen: Mapping[str, Any], dry: bool) -
 
 
 def request(do: str, environment: Environment, variables: Mapping[str, str], **more: Any) -> dict[str, Any]:
-    """What the program is asked for."""
+    """Return what the program is asked for."""
     return {
         "do": do,
         "environ": dict(variables),
@@ -215,12 +215,12 @@ def request(do: str, environment: Environment, variables: Mapping[str, str], **m
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """What was installed, replaced or removed."""
+    """Return what was installed, replaced or removed."""
     return sorted(name for name in {**before, **after} if before.get(name) != after.get(name))
 
 
 def failure(environment: Environment, problem: str, said: str) -> str:
-    """The sentence about an installation that failed, with the end of what it C(said)."""
+    """Return the sentence about an installation that failed, with the end of what it ``said``."""
     return (
         f"{environment}.packages: installing into {environment.virtualenv} {problem}. This environment was left as it "
         f"was, the others were converged; mend it and run again.{quoted(lines(said, _SHOWN))}"
@@ -228,5 +228,5 @@ def failure(environment: Environment, problem: str, said: str) -> str:
 
 
 def passwords(packages: Sequence[str]) -> list[str]:
-    """The passwords in the addresses of C(packages), which no output may have."""
+    """Return the passwords in the addresses of ``packages``, which no output may have."""
     return [found for text in packages for found in re.findall(r"://(?:[^/@\s:]*:)?([^/@\s]+)@", text)]

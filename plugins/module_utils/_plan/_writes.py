@@ -28,7 +28,7 @@ class Place:
 
 
 def claims(output: str) -> list[tuple[str, str]]:
-    """Setting and path of what a trial could not write to, as its C(output) says; all may be lies."""
+    """Return setting and path of what a trial could not write to, as its ``output`` says; all may be lies."""
     lines = [line[len(_CANNOT_WRITE) :] for line in output.splitlines() if line.startswith(_CANNOT_WRITE)]
     return list(dict.fromkeys(claim for claim in map(_claim, lines[:_MOST]) if claim))
 
@@ -48,9 +48,9 @@ def _claim(text: str) -> tuple[str, str] | None:
 
 
 def warnings(trial: Trial, output: str, look: Callable[[str], Place]) -> list[str]:
-    """A sentence for each directory that the service of C(trial) has no way to write to, with all that needs it.
+    """Return a sentence for each directory that the service of ``trial`` cannot write to, with all that needs it.
 
-    C(look) tells what the user can do there without the sandbox.
+    ``look`` tells what the user can do there without the sandbox.
     """
     needs: dict[str, list[str]] = {}
     for name, path in claims(output):

@@ -106,7 +106,7 @@ def _typed(option: Mapping[str, Any], value: str) -> Any:
 
 
 def _written(name: str, value: str) -> str:
-    """An option as one word."""
+    """Return an option as one word."""
     return f"{name}={value}" if value and name.startswith("--") else name + value
 
 

@@ -59,7 +59,7 @@ def question_of(inventory: Inventory, options: Options, accounts: Accounts) -> d
 def steps_of(inventory: Inventory, options: Options, accounts: Accounts, found: Found) -> dict[str, Any]:
     """Return what has to be done on the host.
 
-    C(ready) are environments that differ and can be converged now, C(packages) those that get their packages first.
+    ``ready`` are environments that differ and can be converged now, ``packages`` those that get their packages first.
     """
     plan = _plan(inventory, options, accounts)
     packages = [] if is_installed(options) else [one["name"] for one in plan.environments if "packages" in one]

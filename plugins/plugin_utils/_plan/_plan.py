@@ -61,11 +61,11 @@ class Plan:
         return [service for one in self.environments for service in services_of(one, host=self.inventory.host)]
 
     def of(self, kinds: Collection[str]) -> list[Service]:
-        """The services of some kinds."""
+        """Return the services of some kinds."""
         return [service for service in self.services if service["kind"] in kinds]
 
     def files(self, kinds: Collection[str] = tuple(KINDS)) -> dict[str, list[dict[str, Any]]]:
-        """The files of the services of some kinds, and their directories, as the module files takes them."""
+        """Return the files of the services of some kinds, and their directories, as the module files takes them."""
         return files_of(self.services, kinds)
 
     def marker_prefixes(self, kinds: Collection[str] = tuple(KINDS)) -> list[str]:
@@ -73,27 +73,27 @@ class Plan:
         return [f"{one['name']}/{kind}/" for one in self.environments for kind in kinds]
 
     def trials(self, installed: bool) -> list[dict[str, Any]]:
-        """The services as the module look takes them."""
+        """Return the services as the module look takes them."""
         return trials_of(self.services, installed)
 
     def units(self, kinds: Collection[str] = tuple(KINDS)) -> list[dict[str, Any]]:
-        """The units as the module units takes them."""
+        """Return the units as the module units takes them."""
         return units_of(self.of(kinds))
 
     def beats(self, settled: Collection[str]) -> dict[str, list[str]]:
-        """Which beats have to be stopped before those of this host start, and where."""
+        """Return which beats have to be stopped before those of this host start, and where."""
         return other_beats(self.services, settled, self.inventory.groups)
 
     def virtualenvs(self) -> list[dict[str, Any]]:
-        """The environments whose packages are installed, as the module virtualenvs takes them."""
+        """Return the environments whose packages are installed, as the module virtualenvs takes them."""
         return virtualenvs_of(self.environments, self.inventory.host)
 
     def migrations(self, running: Collection[str]) -> dict[str, dict[str, str]]:
-        """The migrations of each environment that has some, and the service that runs beside which they run."""
+        """Return the migrations of each environment that has some, and the service that runs beside which they run."""
         return migrations_of(self.environments, [one for one in self.services if one["unit"] in running])
 
     def account_files(self) -> dict[str, list[Any]]:
-        """What makes the users, groups and homes that the collection makes."""
+        """Return what makes the users, groups and homes that the collection makes."""
         return accounts_of(self.environments, self.accounts)
 
     @property
@@ -109,7 +109,7 @@ class Plan:
         return {name: broker["host"] for name, broker in brokers.items() if broker["kind"] != SOCKET}
 
     def shown(self) -> dict[str, Any]:
-        """The plan without secrets, for people and for tasks."""
+        """Return the plan without secrets, for people and for tasks."""
         keys = ("stop_timeout", "start_timeout")
         services = zip(summaries_of(self.services), self.services, strict=True)
         return {

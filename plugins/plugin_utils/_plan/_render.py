@@ -19,7 +19,7 @@ _ONLY_HERE = ("template", "variables", "content")
 
 
 def with_texts(action: ActionBase, arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """The module's arguments: C(files) without their texts, and these in an option that Ansible shows and logs nowhere.
+    """Return the module's arguments: ``files`` without their texts, which are in an option that Ansible never shows.
 
     That option is one JSON text, because Ansible censors the value of such an option wherever it occurs in the output,
     and the text of a secret file may be one that occurs there.

@@ -97,6 +97,15 @@ def test_what_decides_on_hosts_touches_nothing(storey: str) -> None:
         assert not touching, path
 
 
+@pytest.mark.parametrize("folder", ["plugins", "roles", "tests", "molecule"])
+def test_docstrings_have_no_markup_of_ansible(folder: str) -> None:
+    """That is for the documentation of plugins; ruff looks after the rest of the dialect."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for path in (ROOT / folder).rglob("*.py"):
+        nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, kinds)]
+        assert not [node for node in nodes if re.search(r"\b[BCIMOV]\(", ast.get_docstring(node) or "")], path
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_reads_a_private_name_of_another_one(role: str) -> None:
     for path in (ROOT / "roles" / role).rglob("*"):

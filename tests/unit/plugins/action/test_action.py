@@ -38,7 +38,7 @@ syslog.syslog = write
 
 
 class Done:
-    """A playbook that was run with the templates; C(tasks) is what Ansible printed of each task, by name."""
+    """A playbook that was run with the templates; ``tasks`` is what Ansible printed of each task, by name."""
 
     def __init__(self, directory: Path, tasks: dict[str, dict[str, Any]], *options: str, **variables: Any) -> None:
         self.directory = directory
@@ -66,7 +66,7 @@ class Done:
 
 
 def write(directory: Path, name: str, **options: Any) -> dict[str, Any]:
-    """A task that writes one file."""
+    """Return a task that writes one file."""
     accounts = {"owner": pwd.getpwuid(os.geteuid()).pw_name, "group": grp.getgrgid(os.getegid()).gr_name}
     return {"stalk.celery.files": {"files": [{"path": str(directory / name), **accounts, **options}]}}
 

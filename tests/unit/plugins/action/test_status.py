@@ -41,7 +41,7 @@ def status(**options: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """The table, pages in good and bad places, bad options."""
+    """Show the table, pages in good and bad places, bad options."""
     here = tmp_path_factory.mktemp("status")
     tasks = {
         "table": status(),

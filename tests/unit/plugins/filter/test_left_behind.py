@@ -25,7 +25,7 @@ def problems(
     force: bool = False,
     **live: Any,
 ) -> list[str]:
-    """What keeps app1 from being removed; C(live) is what the inventory says of the environment."""
+    """Return what keeps app1 from being removed; ``live`` is what the inventory says of the environment."""
     hosts = groups if groups is not None else {"live": ["app1", "app2"]}
     inspected = {"workers": workers or [], "queues": {"live": lengths or {}}, "problems": ["live/w1: refused"]}
     hostvars = {"app2": {"celery_live": {**LIVE, **live}}, "app1": {}}

@@ -14,12 +14,12 @@ GROUPS = {"all": ["app1", "app2", "db1"], "live": ["app1", "app2"], "uat": ["app
 
 
 def environment(**changes: Any) -> dict[str, Any]:
-    """An environment without a problem, changed."""
+    """Return an environment without a problem, changed."""
     return {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv/venv", **changes}
 
 
 def with_broker(url: str, **changes: Any) -> dict[str, Any]:
-    """An environment without a problem that uses a broker."""
+    """Return an environment without a problem that uses a broker."""
     return environment(environment={"CELERY_BROKER_URL": url}, **changes)
 
 
@@ -29,12 +29,12 @@ def problems_of(live: Any, uat: Any = None, limit: str = "") -> list[str]:
 
 
 def worker(**changes: Any) -> dict[str, Any]:
-    """An environment with one worker."""
+    """Return an environment with one worker."""
     return environment(workers=[{"name": "w1", **changes}])
 
 
 def flower(**changes: Any) -> dict[str, Any]:
-    """An environment with Flower."""
+    """Return an environment with Flower."""
     return environment(flower={"host": "app1", **changes})
 
 
@@ -446,7 +446,7 @@ def test_a_password_that_makes_no_url(url: str) -> None:
 
 
 def problems_across_hosts(live: Any, uat: Any, limit: str = "") -> list[str]:
-    """The problems of app1, which is in live only, while uat is on app2."""
+    """Return the problems of app1, which is in live only, while uat is on app2."""
     groups = {"live": ["app1"], "uat": ["app2"]}
     return problems(["live", "uat"], {"live": live}, groups, "app1", limit, {"app2": {"celery_uat": uat}})
 

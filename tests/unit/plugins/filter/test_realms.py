@@ -20,25 +20,25 @@ LABELLED = {"/var/lib/redis": "var/lib", "/run/redis": "run"}
 
 
 def environment(broker: Any, **more: Any) -> dict[str, Any]:
-    """An environment that asks for a broker."""
+    """Return an environment that asks for a broker."""
     return {"app": "edc:app", "directory": "/srv/edc", "virtualenv": "/srv/venv", "broker": broker, **more}
 
 
 def hostvars(live: dict[str, Any], uat: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
-    """The variables of the hosts; one that is in no environment has none."""
+    """Return the variables of the hosts; one that is in no environment has none."""
     variables = {"celery_live": live, **({"celery_uat": uat} if uat else {})}
     return {"app1": variables, "app2": {"celery_live": live}, "db1": {}}
 
 
 def problems_of(live: dict[str, Any], uat: dict[str, Any] | None = None, host: str = "app1") -> list[str]:
-    """The problems on a host."""
+    """Return the problems on a host."""
     found = hostvars(live, uat)
     own = {name: found[host][f"celery_{name}"] for name in NAMES if f"celery_{name}" in found[host]}
     return problems([name for name in NAMES if uat or name == "live"], own, GROUPS, host, "", found)
 
 
 def variables_of(live: dict[str, Any], host: str) -> dict[str, str]:
-    """The variables that live's services have on a host."""
+    """Return the variables that live's services have on a host."""
     [found] = environments({"live": live}, "", host, {"live": "pw"})
     variables: dict[str, str] = found["environment"]
     return variables

@@ -23,7 +23,7 @@ MINIMAL = {"app": "edc.celery:app", "directory": "/srv/edc", "virtualenv": "/srv
 
 
 def problems_of(live: str | dict[str, Any], uat: dict[str, Any] | None = None) -> list[str]:
-    """The problems of live, further keys in YAML or as they are, and of uat."""
+    """Return the problems of live, further keys in YAML or as they are, and of uat."""
     keys = yaml.safe_load(live) if isinstance(live, str) else live
     variables = {"live": {**MINIMAL, **keys}, **({"uat": {**MINIMAL, **uat}} if uat is not None else {})}
     return problems(NAMES, variables, GROUPS, "app1")
@@ -246,7 +246,7 @@ def test_pools_of_other_names(worker: dict[str, Any]) -> None:
 
 
 def service_file(**keys: Any) -> list[str]:
-    """The problems of a worker with these keys."""
+    """Return the problems of a worker with these keys."""
     return problems_of({"workers": [{"name": "w1", **keys}]})
 
 

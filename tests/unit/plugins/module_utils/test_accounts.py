@@ -44,12 +44,12 @@ class Host:
         return Group(names[0] if names else str(gid), gid)
 
     def gets(self, wanted: Wanted) -> dict[str, Any]:
-        """What an environment gets here, where there are no homes."""
+        """Return what an environment gets here, where there are no homes."""
         account = resolve(wanted, self)
         return described(account, {account.home: Spot()})
 
     def refuses(self, *wanted: Wanted, **spots: Spot) -> list[str]:
-        """Why it does not get it; C(spots) are below /home."""
+        """Return why it does not get it; ``spots`` are below /home."""
         accounts = [resolve(one, self) for one in wanted]
         at_home = {f"/home/{name}": spot for name, spot in spots.items()}
         return problems(accounts, {**{account.home: Spot() for account in accounts}, **at_home}, [*self.users.values()])

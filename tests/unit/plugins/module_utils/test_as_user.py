@@ -16,7 +16,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._host import _as_user
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A directory that nobody and the group games can write."""
+    """Return a directory that nobody and the group games can write."""
     os.chown(tmp_path, 65534, 60)
     os.chmod(tmp_path, 0o770)
     return tmp_path

@@ -23,7 +23,7 @@ HIDDEN_LINE = re.compile(r"(\(hidden\)|([A-Za-z_][A-Za-z0-9_]*)=\(hidden\))(, ch
 
 
 def written(variables: dict[str, str]) -> str:
-    """The environment file as the role's template writes it."""
+    """Return the environment file as the role's template writes it."""
     return "# Managed\n" + "".join(f"{name}={environment_value(value)}\n" for name, value in variables.items())
 
 

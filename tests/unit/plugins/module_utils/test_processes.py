@@ -17,7 +17,7 @@ STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=
 
 @pytest.fixture
 def stubborn() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that does not end when it is asked to, and whose name would clear a terminal."""
+    """Yield a process that does not end when it is asked to, and whose name would clear a terminal."""
     command = [sys.executable, "-c", STUBBORN, "\033[2Jnew\nline"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -15,7 +15,7 @@ PASSWORDS = {"live": "secret of live", "uat": "secret of uat"}
 
 
 def definitions(**changes: Any) -> dict[str, Any]:
-    """What a server exports that has had the realms imported."""
+    """Return what a server exports that has had the realms imported."""
     return {**_rabbitmq.missing(PASSWORDS, ["live"], {}), "queues": [], **changes}
 
 

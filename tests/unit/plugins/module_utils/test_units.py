@@ -21,7 +21,7 @@ STATES = {
 
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[list[Request], set[str], set[str], dict[str, Unit], dict[str, int]]:
-    """Requests, units to restart, orphans, units and stamps, in any combination that can occur."""
+    """Return requests, units to restart, orphans, units and stamps, in any combination that can occur."""
     orphans = draw(st.sets(st.sampled_from(NAMES)))
     requests = [
         Request(name, started=draw(st.booleans()), enabled=draw(st.booleans()))
@@ -46,7 +46,7 @@ def situations(draw: st.DrawFn) -> tuple[list[Request], set[str], set[str], dict
 
 
 def done(changes: Plan, units: dict[str, Unit]) -> dict[str, Unit]:
-    """The units after C(changes), as systemd would have them."""
+    """Return the units after ``changes``, as systemd would have them."""
     properties = {name: dict(unit.properties) for name, unit in units.items()}
     for name in changes.stop:
         properties[name].update(ActiveState="inactive", SubState="dead")

@@ -162,7 +162,7 @@ class Project:
         return self.workers[-1]
 
     def log(self, name: str) -> str:
-        """What a worker has written."""
+        """Return what a worker has written."""
         return (self.directory / f"{name}.log").read_text()
 
     def stop(self) -> None:
@@ -171,7 +171,7 @@ class Project:
             worker.wait()
 
     def received(self, task: str) -> int:
-        """How often the workers have received a task."""
+        """Return how often the workers have received a task."""
         lines = [line for log in self.directory.glob("*.log") for line in log.read_text().splitlines()]
         return sum(f"Task {task}[" in line and line.endswith(" received") for line in lines)
 

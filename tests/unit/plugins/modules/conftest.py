@@ -48,7 +48,7 @@ def stamps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def processes(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
-    """The processes of the host that name Celery; the real ones are those of the tests."""
+    """Return the processes of the host that name Celery; the real ones are those of the tests."""
     found: list[Process] = []
     monkeypatch.setattr(_celery_processes, "celery", lambda: found)
     return found
@@ -56,7 +56,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What modules wrote to the log of the host."""
+    """Return what modules wrote to the log of the host."""
     lines: list[str] = []
     monkeypatch.setattr(basic, "has_journal", False)
     monkeypatch.setattr(syslog, "syslog", lambda _priority, line: lines.append(line))
@@ -65,7 +65,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], log: list[str]) -> Run:
-    """Run a module as Ansible does; returns the JSON that it printed, under C(printed) as text."""
+    """Run a module as Ansible does; returns the JSON that it printed, under ``printed`` as text."""
 
     def run_module(name: str, /, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         module = importlib.import_module(f"ansible_collections.stalk.celery.plugins.modules.{name}")
@@ -96,23 +96,23 @@ class Manager:
         self._write({})
 
     def add(self, *names: str, **properties: Any) -> None:
-        """Units that are stopped and disabled, but for C(properties)."""
+        """Units that are stopped and disabled, but for ``properties``."""
         self._write({**self.units, **dict.fromkeys(names, properties)})
 
     def running(self, *names: str, since: int = 1, **properties: Any) -> None:
-        """Units that run and are enabled; C(since) in microseconds of CLOCK_MONOTONIC."""
+        """Units that run and are enabled; ``since`` in microseconds of CLOCK_MONOTONIC."""
         up = {"ActiveState": "active", "SubState": "running", "UnitFileState": "enabled"}
         times = dict.fromkeys(("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic"), str(since))
         self.add(*names, **{**up, **times, **properties})
 
     def file(self, name: str, text: str = "# Managed by stalk.celery: live/worker/w1.\n") -> str:
-        """A unit file."""
+        """Return a unit file."""
         path = self.unit_directory / name
         path.write_text(text)
         return str(path)
 
     def program(self, name: str) -> Path:
-        """The file of a fake program."""
+        """Return the file of a fake program."""
         return self._directory / name
 
     def refuse(self, verb: str) -> None:
@@ -120,19 +120,19 @@ class Manager:
         (self._directory / f"no-{verb}").touch()
 
     def version(self, text: str) -> None:
-        """What C(systemctl --version) prints."""
+        """Set what ``systemctl --version`` prints."""
         (self._directory / "version").write_text(text)
 
     def verify(self, text: str) -> None:
-        """What C(systemd-analyze verify) says; {} stands for the directory of the units."""
+        """Set what ``systemd-analyze verify`` says; {} stands for the directory of the units."""
         (self._directory / "verify").write_text(text)
 
     def trials(self, **results: dict[str, Any]) -> None:
-        """How the trials of units end, and their output."""
+        """Set how the trials of units end, and their output."""
         (self._directory / "trials.json").write_text(json.dumps(results))
 
     def seen(self, unit: str) -> dict[str, Any]:
-        """What the trial of a unit had."""
+        """Return what the trial of a unit had."""
         seen: dict[str, Any] = json.loads((self._directory / f"seen-stalk-try-{unit}").read_text())
         return seen
 

@@ -29,7 +29,7 @@ MISSING = {**DEFAULTS, "LoadState": "not-found", "UnitFileState": ""}
 
 
 def up(unit: dict[str, Any], name: str) -> int:
-    """Start a unit; one that has C(breaks) gets these properties instead and fails its job."""
+    """Start a unit; one that has ``breaks`` gets these properties instead and fails its job."""
     if "breaks" in unit:
         unit.update(unit["breaks"])
         return 1
@@ -41,7 +41,7 @@ def up(unit: dict[str, Any], name: str) -> int:
 
 
 def down(unit: dict[str, Any], name: str) -> int:
-    """Stop a unit; one that has C(sticks) goes on."""
+    """Stop a unit; one that has ``sticks`` goes on."""
     if "sticks" in unit:
         return 1
     unit.update(ActiveState=unit.get("stops_as", "inactive"), SubState="dead")
@@ -79,7 +79,7 @@ def show(units: dict[str, Any], names: list[str], wanted: list[str]) -> None:
 
 
 def act(verb: str, units: dict[str, Any], name: str) -> int:
-    """Do C(verb) to one unit."""
+    """Do ``verb`` to one unit."""
     if name.startswith("stalk-try-") and verb == "restart":
         units[name] = run_once(name)
         return 0

@@ -25,7 +25,7 @@ Make = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def file(tmp_path: Path, accounts: dict[str, str]) -> Make:
-    """A file below C(etc), as the option C(files) takes it."""
+    """Return a file below ``etc``, as the option ``files`` takes it."""
 
     def make(name: str, text: str = "text\n", *, mark: str = MARK, **options: Any) -> dict[str, Any]:
         return {"path": str(tmp_path / "etc" / name), "content": mark + text, **accounts, **options}
@@ -49,7 +49,7 @@ def environment(**variables: str) -> str:
 
 
 def everything(directory: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Every path below a directory, with mode, time of change and content."""
+    """Return every path below a directory, with mode, time of change and content."""
     return {
         str(path): (path.lstat().st_mode, path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
         for path in directory.rglob("*")

@@ -294,7 +294,7 @@ def test_a_rollback_leads_the_link_of_a_user_as_that_user(
 
 @pytest.fixture
 def two(manager: Manager, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two environments: live, which works in a directory of root, and uat, in C(home/current)."""
+    """Make two environments: live, which works in a directory of root, and uat, in ``home/current``."""
     monkeypatch.setattr("os.geteuid", lambda: 0)
     (tmp_path / "live").mkdir()
     for name, directory in (("live", tmp_path / "live"), ("uat", home / "current")):

@@ -56,7 +56,7 @@ class Host:
         return self.elsewhere / f"{unit}.conf"
 
     def release(self, name: str) -> Path:
-        """Make a release, and lead the link C(current) to it."""
+        """Make a release, and lead the link ``current`` to it."""
         release = self.srv / "releases" / name
         release.mkdir(parents=True, exist_ok=True)
         current = self.srv / "current"

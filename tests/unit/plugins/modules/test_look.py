@@ -40,7 +40,7 @@ def root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def user(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A user without privileges that exists."""
+    """Return a user without privileges that exists."""
     return next(entry.pw_name for entry in pwd.getpwall() if entry.pw_uid)
 
 

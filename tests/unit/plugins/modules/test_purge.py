@@ -44,7 +44,7 @@ class Host:
         return path.read_text().splitlines() if path.exists() else []
 
     def there(self, name: str) -> list[str]:
-        """Which directories of an environment there are."""
+        """Return which directories of an environment there are."""
         return sorted(path.parent.name for path in self.root.glob(f"*/celery-{name}"))
 
 

@@ -19,7 +19,7 @@ from .conftest import Run
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accounts: dict[str, str]) -> Path:
-    """Where the host keeps passwords and users, owned by whoever runs the tests."""
+    """Return where the host keeps passwords and users, owned by whoever runs the tests."""
     monkeypatch.setattr(_passwords, "DIRECTORY", str(tmp_path / "passwords"))
     monkeypatch.setattr(realms, "ACL", str(tmp_path / "users.acl"))
     monkeypatch.setattr(_disk, "_ids", lambda _wanted: (os.getuid(), os.getgid()))
@@ -28,7 +28,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accounts: dict[st
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
-    """The socket of a Redis that says OK to everything, and what it was told."""
+    """Yield the socket of a Redis that says OK to everything, and what it was told."""
     path, told = str(tmp_path / "redis.sock"), []
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(path)

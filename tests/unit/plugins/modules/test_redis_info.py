@@ -21,7 +21,7 @@ SERVER = "#!/bin/sh\necho 'Redis server v=7.0.15 sha=0:0'\n"
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The programs of the host."""
+    """Return the programs of the host."""
     directory = tmp_path / "bin"
     directory.mkdir()
     monkeypatch.setenv("PATH", str(directory))
@@ -30,7 +30,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def redis(run: Run, programs: Path, texts: dict[str, str], check: bool = False) -> dict[str, Any]:
-    """What the module says of a host that has these programs."""
+    """Return what the module says of a host that has these programs."""
     for name, text in texts.items():
         path = programs / name.replace("_", "-")
         path.write_text(text)

@@ -35,7 +35,7 @@ def monotonic(seconds_ago: float = 0) -> int:
 
 
 class Host:
-    """A host whose services are this process, in the directory C(current) of a project."""
+    """A host whose services are this process, in the directory ``current`` of a project."""
 
     def __init__(self, manager: Manager, directory: Path) -> None:
         self.manager = manager

@@ -75,7 +75,7 @@ else:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home of the user, who has an interpreter of her own; units are processes."""
+    """Return the home of the user, who has an interpreter of her own; units are processes."""
 
     def run(self: Systemd, seconds: float, options: Sequence[str], command: Sequence[str], data: str) -> Said:
         assert any(option.startswith("--uid=") for option in options)
@@ -91,7 +91,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def environment(home: Path, accounts: dict[str, str], **more: Any) -> dict[str, Any]:
-    """An environment with packages."""
+    """Return an environment with packages."""
     name = str(more.get("name", "live"))
     return {
         "name": name,

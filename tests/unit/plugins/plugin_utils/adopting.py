@@ -31,7 +31,7 @@ WORKER: dict[str, Any] = {
 
 
 def service(*options: str, **changes: Any) -> dict[str, Any]:
-    """Return a service, by default a worker of user live, with further options as C(--queues=a)."""
+    """Return a service, by default a worker of user live, with further options as ``--queues=a``."""
     pairs = [[name, value] for name, _equals, value in (option.partition("=") for option in options)]
     own = {**WORKER, **changes}
     return {**own, "options": [*own["options"], *pairs]}

@@ -63,13 +63,13 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def status() -> Status:
-    """A fleet with something of everything."""
+    """Return a fleet with something of everything."""
     return status_of(fleet(), NOW)
 
 
 @pytest.fixture(scope="module")
 def page(status: Status) -> str:
-    """Its page."""
+    """Return its page."""
     return page_of(status)
 
 

@@ -4,7 +4,7 @@
 
 """Stands for the modules of the collection on a host that is the directory HOST, so that roles can run without one.
 
-There C(files) is what was written, C(up) the units that run, and C(done) what was done in which PLAY, a line each.
+There ``files`` is what was written, ``up`` the units that run, and ``done`` what was done in which PLAY, a line each.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def account_info(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
 
 
 def virtualenvs(options: dict[str, Any], _check: bool) -> dict[str, Any]:
-    """Those whose name is a file on the host take longer than another one would wait, or cannot be installed at all."""
+    """Install those whose name is no file on the host; the others take longer than one would wait, or cannot be."""
     names = [environment["name"] for environment in options["environments"]]
     if options.get("state") == "checked":
         return {"problems": []}

@@ -82,7 +82,7 @@ class Terminal:
             self.shown += os.read(self.master, 4096)
 
     def end(self) -> tuple[str, int]:
-        """What was shown, and the exit status."""
+        """Return what was shown, and the exit status."""
         while True:
             try:
                 self.shown += os.read(self.master, 4096)
@@ -93,7 +93,7 @@ class Terminal:
 
 @pytest.fixture(autouse=True)
 def alarm() -> Iterator[None]:
-    """What waits at a terminal for ever fails."""
+    """Fail what waits at a terminal for ever."""
     signal.alarm(60)
     yield
     signal.alarm(0)

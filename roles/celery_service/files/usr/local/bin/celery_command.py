@@ -205,7 +205,7 @@ def raw(terminal: int) -> Iterator[None]:
 
 
 def is_closed(file: int) -> bool:
-    """Whether a number stands for no open file."""
+    """Return whether a number stands for no open file."""
     try:
         os.fstat(file)
     except OSError:
