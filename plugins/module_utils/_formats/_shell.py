@@ -5,7 +5,7 @@
 """What a shell script runs, as far as that can be told without running it. Decides; touches nothing.
 
 Assignments, ``export``, ``cd`` and quotes are followed; branches are taken to be gone through. What only a shell knows
-(C($(...)), a variable that nothing sets) stays as it is written.
+(``$(...)``, a variable that nothing sets) stays as it is written.
 """
 
 from __future__ import annotations
