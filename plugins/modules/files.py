@@ -131,7 +131,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     """Return what the module returns. Raises ValueError before the first change if there must be none."""
     files = _arguments.files(module.params["files"], module.params["_texts"] or "[]")
     wanted: list[_files.Wanted] = [*_arguments.directories(module.params["directories"]), *files]
-    found = _disk.look_at(item.path for item in wanted)
+    found = _disk.read_paths(item.path for item in wanted)
     new = [file for file in files if file.path not in found]
     foreign = _disk.foreign_units(Systemd(module.run_command, _PATIENCE), new, found)
     owners = {file.path: file.attributes.owner for file in files}
@@ -142,7 +142,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         raise ValueError("\n".join(problems))
     changes = _files.plan(wanted, found)
     if not module.check_mode:
-        _disk.apply(changes, _disk.labeller(module))
+        _disk.apply(changes, _disk.selinux_labeler(module))
     paths = {file.path for file in files}
     return {
         "changed": changes.changed,

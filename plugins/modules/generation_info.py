@@ -62,14 +62,14 @@ def generations(systemd: Systemd, environment: str) -> list[dict[str, Any]]:
     """Return the generations of ``environment``, newest first."""
     kept = _archive.stored(environment)
     now = _archive.present(systemd, environment)
-    ways = {run: _archive.way_back(generation, now) for run, generation in kept.items()}
-    undone = {run: ways[_generation.chosen(kept, kept[run].undoes) or run] for run in kept if kept[run].undoes}
+    plans = {run: _archive.plan_restore(generation, now) for run, generation in kept.items()}
+    undone = {run: plans[_generation.chosen(kept, kept[run].undoes) or run] for run in kept if kept[run].undoes}
     return [
         {
             "run": run,
             "release": kept[run].release,
             "undoes": kept[run].undoes,
-            "differs": ways[run].changes,
+            "differs": plans[run].changes,
             "unfinished": run in undone and undone[run].is_unfinished,
         }
         for run in sorted(kept, reverse=True)

@@ -143,7 +143,7 @@ from typing import Any, Iterable, Mapping
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments
 from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _disk
-from ansible_collections.stalk.celery.plugins.module_utils._host._archive import Present, Return
+from ansible_collections.stalk.celery.plugins.module_utils._host._archive import Present, RestorePlan
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _generation
 from ansible_collections.stalk.celery.plugins.module_utils._plan._generation import Generation
@@ -162,7 +162,7 @@ class Generations:
         self._undo: str = module.params["undo"] or ""
         _check(_RUN, filter(None, [self._run, self._undo]), "a run; write for example '20261121T093000Z'.")
         self._systemd = Systemd(module.run_command, _PATIENCE)
-        self._label = _disk.labeller(module)
+        self._label = _disk.selinux_labeler(module)
 
     def kept(self) -> dict[str, Any]:
         names = [name for name in self._environments if self._keep(name)]
@@ -195,37 +195,37 @@ class Generations:
             ) from error
 
     def restored(self) -> dict[str, Any]:
-        ways = {name: way for name in self._environments for way in self._ways(name)}
-        found = {name: _archive.problems(way, self._systemd) for name, way in ways.items()}
+        plans = {name: planned for name in self._environments for planned in self._plans(name)}
+        found = {name: _archive.problems(planned, self._systemd) for name, planned in plans.items()}
         problems = [f"{name}: {problem}" for name, texts in found.items() for problem in texts]
         if problems:
             raise ValueError("\n".join(problems))
-        restored = [name for name, way in ways.items() if way.changes]
+        restored = [name for name, planned in plans.items() if planned.changes]
         result = {
             "changed": bool(restored),
             "restored": restored,
-            "changed_files": [path for way in ways.values() for path in way.changed_files],
-            "restart": [unit for way in ways.values() for unit in way.restart],
-            "orphans": [path for way in ways.values() for path in way.orphans],
-            "units": [unit for way in ways.values() for unit in way.units],
+            "changed_files": [path for planned in plans.values() for path in planned.changed_files],
+            "restart": [unit for planned in plans.values() for unit in planned.restart],
+            "orphans": [path for planned in plans.values() for path in planned.orphans],
+            "units": [unit for planned in plans.values() for unit in planned.units],
             "beats": [
                 {"environment": name, "unit": unit, "marker": marker}
-                for name, way in ways.items()
-                for unit, marker in way.beats.items()
+                for name, planned in plans.items()
+                for unit, marker in planned.beats.items()
             ],
-            "diff": [diff for way in ways.values() for diff in way.diffs],
+            "diff": [diff for planned in plans.values() for diff in planned.diffs],
         }
         if not self._module.check_mode:
-            for way in ways.values():
-                _archive.go(way, self._label)
+            for planned in plans.values():
+                _archive.restore(planned, self._label)
         return result
 
-    def _ways(self, environment: str) -> list[Return]:
+    def _plans(self, environment: str) -> list[RestorePlan]:
         kept = _archive.stored(environment)
         if _generation.is_too_old(kept, self._undo):
             raise ValueError(f"{environment}: the oldest run that this host can still undo is {min(kept)}.")
         run = _generation.chosen(kept, self._undo)
-        return [_archive.way_back(kept[run], _archive.present(self._systemd, environment))] if run else []
+        return [_archive.plan_restore(kept[run], _archive.present(self._systemd, environment))] if run else []
 
     def absent(self) -> dict[str, Any]:
         kept = [name for name in self._environments if _archive.exists(name)]

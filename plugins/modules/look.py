@@ -299,7 +299,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan import (
     _writes,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
-from ansible_collections.stalk.celery.plugins.module_utils._plan._services import Service, Surroundings
+from ansible_collections.stalk.celery.plugins.module_utils._plan._services import HostFacts, Service
 from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, unit_text
 
 _RESULTS = ("changing", "differing", "unsettled", "running", "settled", "orphans", "tried")
@@ -316,8 +316,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     if problems:
         return {"problems": problems, **{key: [] for key in _RESULTS}}
     running = running_units(systemd, [service.unit for service in services])
-    found = _disk.look_at(file.path for file in files)
-    around = surroundings(services)
+    found = _disk.read_paths(file.path for file in files)
+    around = host_facts(services)
     missing = {service: _services.missing(service, around[service]) for service in services}
     directories = _arguments.directories(module.params["directories"])
     foreign = _disk.foreign_units(systemd, files, found)
@@ -327,7 +327,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         *_files.problems(others, found, _disk.exposed(file.path for file in others)),
         *_log_directories.problems(_disk.grounds(directories)),
         *_log_rotation.problems(files, _log_rotation.DIRECTORY, _disk.foreign_texts(_log_rotation.DIRECTORY)),
-        *_services.told({service: _services.account_problems(service, around[service]) for service in services}),
+        *_services.group_by_message({one: _services.account_problems(one, around[one]) for one in services}),
     ]
     plan = _files.plan(files, found)
     changing = (*plan.restart, *(service.unit for service in services if service.unit not in running))
@@ -350,14 +350,14 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         "orphans": running_units(systemd, [os.path.basename(path) for path in gone if path.endswith(".service")]),
     }
     if module.check_mode:
-        for text in _services.told(missing):
+        for text in _services.group_by_message(missing):
             module.warn(text)
         return {"problems": problems, **result, "tried": []}
     units = {*plan.restart, *(running if module.params["everything"] else ())}
     wanted = [service for service in services if service.tried and not missing[service] and service.unit in units]
     trials = [trial(service, files) for service in wanted]
     troubles, tried = try_out(module, trials, json.loads(module.params["_script"] or "{}"))
-    problems += [*_services.told(missing), *_services.told(troubles)]
+    problems += [*_services.group_by_message(missing), *_services.group_by_message(troubles)]
     return {"problems": problems, **result, "tried": tried}
 
 
@@ -370,7 +370,7 @@ def orphans(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _f
     """Return the files that the collection wrote once and that are not wanted any more."""
     paths = {file.path for file in files}
     directories = [*module.params["search"], *map(os.path.dirname, paths)]
-    return _disk.look_at(_disk.orphans(directories, module.params["marker_prefixes"], paths))
+    return _disk.read_paths(_disk.orphans(directories, module.params["marker_prefixes"], paths))
 
 
 def changed_environments(
@@ -386,7 +386,7 @@ def changed_environments(
 def unsettled(systemd: Systemd, requests: Sequence[_units.Request]) -> list[str]:
     """Return the units that the module units would act on."""
     names = [request.name for request in requests]
-    plan = _units.plan(requests, (), (), systemd.show(names), _disk.stamps(names))
+    plan = _units.plan(requests, (), (), systemd.show(names), _disk.change_times(names))
     return sorted({*plan.enable, *plan.disable, *plan.stop, *plan.start, *plan.restart})
 
 
@@ -396,11 +396,11 @@ def host_problems(systemd: Systemd) -> list[str]:
     return _services.host_problems(os.geteuid(), runs_systemd, systemd.version() if runs_systemd else "")
 
 
-def surroundings(services: Sequence[Service]) -> dict[Service, Surroundings]:
+def host_facts(services: Sequence[Service]) -> dict[Service, HostFacts]:
     """Return what ``services`` find on this host, each as its user, who has to be able to use it."""
     uids = {service: uid_of(service.user) for service in services}
     looked = _apart.look_all({service: _job(service, is_new=uids[service] is None) for service in services})
-    return {service: _surroundings(service, uids[service], looked[service]) for service in services}
+    return {service: _facts(service, uids[service], looked[service]) for service in services}
 
 
 def uid_of(user: str) -> int | None:
@@ -433,12 +433,12 @@ def _job(service: Service, is_new: bool) -> Job:
     return Job(Account("" if is_new else service.user, service.group), look)
 
 
-def _surroundings(service: Service, uid: int | None, looked: dict[str, Any] | None) -> Surroundings:
+def _facts(service: Service, uid: int | None, looked: dict[str, Any] | None) -> HostFacts:
     if looked is None:
         late = f"its directories do not answer within {_apart.SECONDS:g} s: {service.directory}, {service.virtualenv}."
-        return Surroundings(uid, has_directory=True, has_celery=True, file_problems=(late,))
+        return HostFacts(uid, has_directory=True, has_celery=True, file_problems=(late,))
     of_env_files = (_env_files.problem(service, path) for path in service.env_files)
-    return Surroundings(
+    return HostFacts(
         uid=uid,
         has_directory=looked["has_directory"],
         has_celery=looked["has_celery"],

@@ -99,7 +99,7 @@ def redis(module: AnsibleModule, passwords: dict[str, str]) -> list[str]:
     if old != new and not module.check_mode:
         if _paths.exists(module.params["socket"]):
             _tell(module.params["socket"], passwords[_redis.ADMINISTRATOR], _redis.commands(old, new))
-        _disk.replace(ACL, _redis.printed(new).encode(), wanted, _disk.labeller(module))
+        _disk.replace(ACL, _redis.printed(new).encode(), wanted, _disk.selinux_labeler(module))
     return [f"Redis's user {name}" for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
@@ -161,7 +161,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     made = [name for name, password in kept.items() if not password]
     placeholder = "made by the first run that is not a check"
     passwords = {
-        name: password or (placeholder if module.check_mode else _passwords.make(name, _disk.labeller(module)))
+        name: password or (placeholder if module.check_mode else _passwords.make(name, _disk.selinux_labeler(module)))
         for name, password in kept.items()
     }
     module.no_log_values.update(passwords.values())

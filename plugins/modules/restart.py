@@ -133,7 +133,7 @@ def answer(systemd: Systemd, worker: Owned, patience: float) -> str:
     end = 0.0
     while True:
         told = _context.ask(systemd, {context: request}, _PING * 3)[context]
-        if told.get("nodes", {}).get(worker.node) or told.get("deaf"):
+        if told.get("nodes", {}).get(worker.node) or told.get("no_remote_control"):
             return ""
         (unit,) = systemd.show([worker.unit.name], ("StatusText",)).values()
         if "error" not in told and _verify.is_busy(unit["StatusText"], worker.pool or told.get("pool", "")):

@@ -187,7 +187,7 @@ def converge(
     to be started could be.
     """
     if orphans and not check_mode:
-        with _disk.alone():  # or two hosts that take over from this one would remove the same files
+        with _disk.exclusive_lock():  # or two hosts that take over from this one would remove the same files
             return change(systemd, requests, restart, own_files(orphans, marker_prefixes), check_mode)
     return change(systemd, requests, restart, own_files(orphans, marker_prefixes), check_mode)
 
@@ -203,12 +203,12 @@ def change(
     problems = _units.problems(requests, units, may_be_missing=check_mode)
     if problems:
         raise ValueError("\n".join(problems))
-    plan = _units.plan(requests, restart, leaving, units, _disk.stamps(staying))
+    plan = _units.plan(requests, restart, leaving, units, _disk.change_times(staying))
     now = units
     if not check_mode:
         stopped = stop(systemd, plan)
         remove(systemd, files)
-        _disk.forget(leaving)
+        _disk.forget_changes(leaving)
         unwanted = [*leaving, *(request.name for request in requests if not request.started)]
         systemd.reset_failed([*plan.reset, *_units.failed({**units, **stopped}, unwanted)])
         systemd.enable(plan.enable)
@@ -228,7 +228,7 @@ def change(
 
 def own_files(paths: Sequence[str], marker_prefixes: Sequence[str]) -> list[str]:
     """Return those of ``paths`` that exist. Raises ValueError for one that the collection did not write for them."""
-    found = _disk.look_at(paths)
+    found = _disk.read_paths(paths)
     exposed = _disk.exposed(found)
     for path, existing in found.items():
         problem = _files.not_ours(existing, marker_prefixes) or exposed.get(path, "")

@@ -275,7 +275,7 @@ def installed(installer: Installer, environments: Sequence[Environment], units: 
     changed = [name for name, result in results.items() if result["changes"]]
     if not installer._is_dry:
         for unit in (unit for name in changed for unit in units[name]):
-            _disk.stamp(unit)
+            _disk.record_change(unit)
     return {"changed": bool(changed), "problems": [], **summary(results)}
 
 

@@ -197,7 +197,7 @@ def described(worker: Owned, answer: dict[str, Any]) -> dict[str, Any]:
         "name": worker.name,
         "unit": worker.unit.name,
         "node": worker.node,
-        "answers": None if worker.pid and answer.get("deaf") else told is not None,
+        "answers": None if worker.pid and answer.get("no_remote_control") else told is not None,
         **{key: (told or {}).get(key) for key in _TOLD},
         "pool": (told or {}).get("pool") or worker.pool or answer.get("pool"),
     }

@@ -80,7 +80,7 @@ def present(systemd: Systemd, environment: str) -> Present:
     links = tuple((link, target) for link, target in looked["links"])
     requests = tuple(Request(name, _is_meant_to_run(units[name]), units[name].is_enabled) for name in names)
     generation = Generation(tuple(files), requests, links, looked["release"])
-    return Present(generation, units, _disk.stamps(names), looked["another"])
+    return Present(generation, units, _disk.change_times(names), looked["another"])
 
 
 def _links_job(files: Sequence[File], units: dict[str, Unit]) -> Job:
@@ -114,12 +114,12 @@ def own_files(environment: str) -> list[File]:
     """Return all files of ``environment``: those of root with its marker, where nobody else can put files."""
     marker_prefixes = [f"{environment}/"]
     unit_directory = _systemctl.UNIT_DIRECTORIES[0]
-    unit_files = _disk.look_at(_disk.orphans([unit_directory], marker_prefixes, set()))
+    unit_files = _disk.read_paths(_disk.orphans([unit_directory], marker_prefixes, set()))
     unit_of = _generation.units_of_files({path: found.content for path, found in unit_files.items()})
     library = LIBRARY.format(environment)
     libraries = [library, *(os.path.join(library, name) for name in _paths.names(library))]
     elsewhere = [*PLACES, *libraries, *(os.path.dirname(path) for path in unit_of)]
-    others = _disk.look_at(_disk.orphans({*elsewhere} - {unit_directory}, marker_prefixes, set()))
+    others = _disk.read_paths(_disk.orphans({*elsewhere} - {unit_directory}, marker_prefixes, set()))
     return [
         _generation.own_file(path, found.attributes, found.content, unit_of.get(path))
         for path, found in {**unit_files, **others}.items()
@@ -153,7 +153,7 @@ def remove(environment: str) -> None:
 
 
 @dataclass(frozen=True)
-class Return:
+class RestorePlan:
     """What it takes to go back to ``generation``."""
 
     generation: Generation
@@ -206,10 +206,10 @@ class Return:
         ]
 
 
-def way_back(generation: Generation, now: Present) -> Return:
+def plan_restore(generation: Generation, now: Present) -> RestorePlan:
     """Return how to go from ``now`` to ``generation``."""
     files = generation.files
-    found = _disk.look_at(file.path for file in files)
+    found = _disk.read_paths(file.path for file in files)
     plan = _files.plan(files, found)
     wanted = {file.path for file in files}
     looked = _apart.look(_way_job(generation, now)) or _UNSEEN
@@ -218,7 +218,7 @@ def way_back(generation: Generation, now: Present) -> Return:
     enabled = {request.name for request in generation.units if request.enabled}
     running = {name: unit for name, unit in now.units.items() if name in wanted_up and unit.is_running}
     stale = {name for name, unit in running.items() if now.stamps.get(name, 0) > unit.started_at}
-    return Return(
+    return RestorePlan(
         generation=generation,
         found=found,
         plan=plan,
@@ -306,26 +306,27 @@ def _beat(file: File) -> tuple[str, str]:
     return os.path.basename(file.path) if is_beat else "", marker
 
 
-def problems(way: Return, systemd: Systemd) -> list[str]:
+def problems(planned: RestorePlan, systemd: Systemd) -> list[str]:
     """Return why this restore is not possible."""
-    files = way.generation.files
+    files = planned.generation.files
+    new = [file for file in files if file.path not in planned.found]
     return [
-        *_disk.foreign_units(systemd, [file for file in files if file.path not in way.found], way.found).values(),
-        *_files.problems(files, way.found, _disk.exposed(file.path for file in files)),
+        *_disk.foreign_units(systemd, new, planned.found).values(),
+        *_files.problems(files, planned.found, _disk.exposed(file.path for file in files)),
         *_disk.unknown_accounts(files),
-        *way.obstacles,
+        *planned.obstacles,
     ]
 
 
-def go(way: Return, label: Label) -> None:
+def restore(planned: RestorePlan, label: Label) -> None:
     """Write the files and lead the links to their releases. What has to be restarted is noted before."""
-    for unit in way.restart:
-        _disk.stamp(unit)
-    _disk.apply(way.plan, label)
-    for link, target in way.links.items():
+    for unit in planned.restart:
+        _disk.record_change(unit)
+    _disk.apply(planned.plan, label)
+    for link, target in planned.links.items():
         _paths.link(link, target)
-    for unit in way.restart:
-        _disk.stamp(unit)
+    for unit in planned.restart:
+        _disk.record_change(unit)
 
 
 def _links(works_in: Iterable[tuple[str, _releases.Cwd]]) -> tuple[dict[str, str], str]:

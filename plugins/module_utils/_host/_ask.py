@@ -46,7 +46,7 @@ _GRACE = 1  # seconds
 _SKEW = 60  # seconds by which the clocks of two hosts may differ
 
 
-class Late(BaseException):
+class DeadlineExceeded(BaseException):
     """Raised by the alarm. A BaseException, so that libraries do not swallow or retry it."""
 
 
@@ -76,10 +76,10 @@ class Clock:
 
     @staticmethod
     def _ring(*_: object) -> None:
-        raise Late
+        raise DeadlineExceeded
 
 
-class Asker:
+class AppClient:
     """One connection to the broker of ``app``."""
 
     def __init__(self, app: Any, connection: Any, clock: Clock) -> None:
@@ -92,14 +92,14 @@ class Asker:
         mailbox.serializer = _serializer(app)
 
     @property
-    def is_deaf(self) -> bool:
+    def has_no_remote_control(self) -> bool:
         """Whether the workers take no remote commands: the application forbids it, or the broker has no broadcasts."""
         allowed = self.app.conf.worker_enable_remote_control
         return not (allowed and self.connection.supports_exchange_type("fanout"))
 
     def roll_call(self, nodes: Sequence[str], patience: float) -> None:
         """Hear how often each node answers, also one that is not among ``nodes``, which have ``patience`` seconds."""
-        if self.is_deaf:
+        if self.has_no_remote_control:
             return
         self.clock.doing = "waiting for the answers of the workers"
         replies = self.app.control.broadcast(
@@ -222,7 +222,7 @@ class Asker:
 
     def _addresses(self, queues: Sequence[str], told: Answer | None) -> dict[str, str | None]:
         """Return the names at the broker of those of ``queues`` that a node consumes; ``None`` for a broadcast."""
-        if self.is_deaf:
+        if self.has_no_remote_control:
             found = {queue: self.queue(queue) for queue in queues}
             return {
                 queue: None if own is not None and self._is_broadcast(own.exchange.type, own.alias) else name
@@ -367,20 +367,20 @@ def _straight_to(queue: str) -> Answer:
 class Replies:
     """A queue to which workers send what became of tasks, removed at the end."""
 
-    def __init__(self, asker: Asker, name: str) -> None:
+    def __init__(self, client: AppClient, name: str) -> None:
         """``name`` is that of the task whose end is to be told."""
         kombu: Any = importlib.import_module("kombu")
         self.states: dict[str, str] = {}
         self.results: dict[str, Any] = {}
-        self._asker = asker
-        self._channel = asker.connection.channel()
+        self._client = client
+        self._channel = client.connection.channel()
         reply_queue = f"{_REPLY}.{uuid.uuid4()}"
         self._queue = kombu.Queue(reply_queue, channel=self._channel, durable=False, exclusive=True, auto_delete=True)
-        accept = asker.app.conf.accept_content
+        accept = client.app.conf.accept_content
         self._consumer = kombu.Consumer(
             self._channel, [self._queue], callbacks=[self._receive], accept=accept, no_ack=True
         )
-        self._serializer = _serializer(asker.app)
+        self._serializer = _serializer(client.app)
         self._here = {**_straight_to(reply_queue), "serializer": self._serializer, "ignore_result": True}
         self._route_name = self._taken(name)
 
@@ -391,7 +391,7 @@ class Replies:
 
     def _taken(self, name: str) -> str | None:
         """Return a name about which the worker can ask its router without an error; the answer is overruled."""
-        app = self._asker.app
+        app = self._client.app
         candidates: list[str] = [_REPLY, name, CANARY, *sorted(app.tasks)[:_ASKED_NAMES]]
         for candidate in candidates:
             kwargs = {"task_id": "", "state": "SUCCESS"}
@@ -423,36 +423,36 @@ class Replies:
             "ignore_result": True,
             "router": _NoRoutes(),
             "serializer": self._serializer,
-            "task_type": self._asker.app.tasks.get(CANARY),
+            "task_type": self._client.app.tasks.get(CANARY),
         }
-        return self._send(partial(celery.Celery.send_task, self._asker.app), CANARY, [], {}, options, answered)
+        return self._send(partial(celery.Celery.send_task, self._client.app), CANARY, [], {}, options, answered)
 
     def send(self, name: str, args: Sequence[Any], kwargs: Answer, **options: Any) -> str:
         """Send a task that replies here when it is done; returns its id."""
-        return self._send(self._asker.app.send_task, name, args, kwargs, options, True)
+        return self._send(self._client.app.send_task, name, args, kwargs, options, True)
 
     def _send(
         self, send_task: Any, name: str, args: Sequence[Any], kwargs: Answer, options: Answer, answered: bool
     ) -> str:
         task_id = str(uuid.uuid4())
         links = {"link": [self._signature(task_id, "SUCCESS")], "link_error": [self._signature(task_id, "FAILURE")]}
-        with self._asker.app.amqp.Producer(self._asker.connection.channel()) as producer:
+        with self._client.app.amqp.Producer(self._client.connection.channel()) as producer:
             send_task(name, args, kwargs, task_id=task_id, producer=producer, **options, **(links if answered else {}))
         return task_id
 
     def _signature(self, task_id: str, state: str) -> Answer:
         """Return what the worker sends when the task is in this state, in a form that any serializer takes."""
         options = {**self._here, "route_name": self._route_name}
-        signature = self._asker.app.signature(_REPLY, kwargs={"task_id": task_id, "state": state}, options=options)
+        signature = self._client.app.signature(_REPLY, kwargs={"task_id": task_id, "state": state}, options=options)
         return dict(signature)
 
     def wait(self, task_ids: Iterable[str], seconds: float) -> None:
         """Wait until all tasks are done, or for so many seconds."""
-        self._asker.clock.doing = "waiting for the end of the task"
+        self._client.clock.doing = "waiting for the end of the task"
         wanted, end = set(task_ids), time.monotonic() + seconds
         with contextlib.suppress(socket.timeout):
             while wanted - self.states.keys() and time.monotonic() < end:
-                self._asker.connection.drain_events(timeout=max(end - time.monotonic(), 0.01))
+                self._client.connection.drain_events(timeout=max(end - time.monotonic(), 0.01))
 
     def _receive(self, body: Any, _message: Any) -> None:
         args, kwargs = (body["args"], body["kwargs"]) if isinstance(body, dict) else body[:2]
@@ -484,30 +484,30 @@ def answer(request: Answer, clock: Clock) -> Answer:
     clock.start("connecting to the broker", request["timeout"])
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.2)
-        asker = Asker(app, connection, clock)
+        client = AppClient(app, connection, clock)
         if request["do"] == "task":
-            return asker.task(request)
+            return client.task(request)
         wanted = {
-            node: sorted({*(queues or asker.default_queues())} - {*request["excluded"].get(node, ())})
+            node: sorted({*(queues or client.default_queues())} - {*request["excluded"].get(node, ())})
             for node, queues in request["nodes"].items()
         }
         patience = request["patience"]
-        asker.roll_call(list(wanted), patience)
-        nodes = asker.inspect(list(wanted), patience)
+        client.roll_call(list(wanted), patience)
+        nodes = client.inspect(list(wanted), patience)
         queues = {queue for node in wanted for queue in (*wanted[node], *((nodes[node] or {}).get("queues", ())))}
         for names in request.get("stopped", ()):
-            queues.update(names or asker.default_queues())
+            queues.update(names or client.default_queues())
         result: Answer = {
             "nodes": nodes,
             "wanted": wanted,
-            "deaf": asker.is_deaf,
+            "no_remote_control": client.has_no_remote_control,
             "pool": str(app.conf.worker_pool),
-            "answers": {node: asker.heard[node] for node in wanted},
-            "others": asker.others(list(wanted), queues, patience),
+            "answers": {node: client.heard[node] for node in wanted},
+            "others": client.others(list(wanted), queues, patience),
         }
         if request["do"] == "verify":
-            result.update(asker.verify(wanted, nodes, request["patience"]))
-        return {**result, "queues": asker.lengths(queues)}
+            result.update(client.verify(wanted, nodes, request["patience"]))
+        return {**result, "queues": client.lengths(queues)}
 
 
 def attempt(request: Answer) -> Answer:
@@ -515,7 +515,7 @@ def attempt(request: Answer) -> Answer:
     clock = Clock(request.get("import_timeout", IMPORT))
     try:
         return answer(request, clock)
-    except Late:
+    except DeadlineExceeded:
         return {"error": f"{clock.doing} took longer than {clock.seconds:g} s."}
     except RefusalError as error:
         return {"error": str(error)}

@@ -67,7 +67,7 @@ def _beyond(place: Place, name: str, status: os.stat_result) -> Attributes:
     return attributes(status)
 
 
-def look_at(paths: Iterable[str]) -> dict[str, Found]:
+def read_paths(paths: Iterable[str]) -> dict[str, Found]:
     """Return what exists of ``paths``."""
     looked = ((path, look(path)) for path in paths)
     return {path: found for path, found in looked if found is not None}
@@ -168,15 +168,15 @@ def apply(changes: Plan, label: Label) -> None:
     for file in changes.adjust:
         adjust(file)
     for unit in changes.restart:
-        stamp(unit)
+        record_change(unit)
     for file in changes.write:
         make_parents(file.path, label)
         replace(file.path, file.content, file.attributes, label)
     for unit in changes.restart:
-        stamp(unit)
+        record_change(unit)
 
 
-def labeller(module: AnsibleModule) -> Label:
+def selinux_labeler(module: AnsibleModule) -> Label:
     """Return what gives a new file the SELinux context of its final path, where there is SELinux."""
 
     def label(temporary: str, path: str) -> None:
@@ -185,7 +185,7 @@ def labeller(module: AnsibleModule) -> Label:
     return label
 
 
-def unlabelled(_temporary: str, _path: str) -> None:
+def without_label(_temporary: str, _path: str) -> None:
     """Leave the context to the kernel."""
 
 
@@ -217,18 +217,18 @@ def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None
     _paths.replace(path, content, *_ids(wanted), wanted.mode, label)
 
 
-def stamp(unit: str) -> None:
+def record_change(unit: str) -> None:
     """Note that files of ``unit`` change now, in microseconds of CLOCK_MONOTONIC."""
     _make_stamps()
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    _paths.replace(os.path.join(STAMPS, unit), f"{now}\n".encode(), os.getuid(), os.getgid(), 0o600, unlabelled)
+    _paths.replace(os.path.join(STAMPS, unit), f"{now}\n".encode(), os.getuid(), os.getgid(), 0o600, without_label)
 
 
 def _make_stamps() -> None:
-    _paths.make_directory(STAMPS, os.getuid(), os.getgid(), 0o755, unlabelled)
+    _paths.make_directory(STAMPS, os.getuid(), os.getgid(), 0o755, without_label)
 
 
-def stamps(units: Iterable[str]) -> dict[str, int]:
+def change_times(units: Iterable[str]) -> dict[str, int]:
     """Return when files of ``units`` changed last since the host booted, in microseconds of CLOCK_MONOTONIC."""
     result = {}
     for unit in units:
@@ -238,7 +238,7 @@ def stamps(units: Iterable[str]) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
+def exclusive_lock() -> Iterator[None]:
     """Hold the host-wide lock of the collection."""
     _make_stamps()
     with _paths.open_directory(STAMPS) as place, place.opened() as descriptor:
@@ -246,7 +246,7 @@ def alone() -> Iterator[None]:
         yield
 
 
-def forget(units: Iterable[str]) -> None:
+def forget_changes(units: Iterable[str]) -> None:
     """Remove what was noted of ``units``."""
     for unit in units:
         with contextlib.suppress(FileNotFoundError):

@@ -60,7 +60,7 @@ def find(systemd: Systemd) -> list[Owned]:
 
 def variables(unit: Unit) -> dict[str, str]:
     """Return what ``unit``, its drop-ins and its environment files set, as far as they exist."""
-    found = _disk.look_at(_owned.env_files(unit))
+    found = _disk.read_paths(_owned.env_files(unit))
     texts = (file.content.decode("utf-8", "replace") for file in found.values())
     read = {name: value for text in texts for name, value in parsed(text).items()}
     return {**assignments(unit["Environment"]), **read}

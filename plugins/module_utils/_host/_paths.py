@@ -412,7 +412,7 @@ class _Walk:
             raise OSError(errno.EINVAL, "not an absolute path", path)
         rest = _parts(path)
         while rest:
-            with naming(os.path.join(self.place.path, rest[0])):
+            with with_filename(os.path.join(self.place.path, rest[0])):
                 try:
                     rest = self._step(rest[0]) + rest[1:]
                 except FileNotFoundError:
@@ -455,7 +455,7 @@ def _parts(path: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def naming(path: str) -> Iterator[None]:
+def with_filename(path: str) -> Iterator[None]:
     """Say ``path`` in an OSError that names no file, or only its last part."""
     try:
         yield
@@ -491,7 +491,7 @@ def parent(path: str) -> Iterator[tuple[Place, str]]:
     name = os.path.basename(path)
     if name in ("", ".", ".."):
         raise OSError(errno.EINVAL, "not a name", path)
-    with open_directory(os.path.dirname(path)) as place, naming(path):
+    with open_directory(os.path.dirname(path)) as place, with_filename(path):
         yield place, name
 
 
@@ -587,7 +587,7 @@ def make_directory(path: str, uid: int, gid: int, mode: int, label: Label) -> bo
         for number, name in enumerate(missing, 1):
             user, group = owner_of_new(place)
             attributes = (uid, gid, mode) if number == len(missing) else (user, group, 0o755)
-            with naming(os.path.join(made, name)), open_directory(made) as inner:
+            with with_filename(os.path.join(made, name)), open_directory(made) as inner:
                 inner.make(name, *attributes, label)
             made = os.path.join(made, name)
     return True

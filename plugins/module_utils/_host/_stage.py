@@ -117,7 +117,7 @@ def _drop_ins_of(trial: Trial) -> str:
 
 def _create(path: str, content: bytes, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-    with _paths.naming(path), open(os.open(path, flags, 0o600), "wb") as file:
+    with _paths.with_filename(path), open(os.open(path, flags, 0o600), "wb") as file:
         os.fchmod(file.fileno(), mode)
         file.write(content)
 

@@ -33,7 +33,7 @@ def look(services: Sequence[Owned], warn: Callable[[str], None]) -> tuple[list[O
         names = ", ".join(map(str, groups[account]))
         warn(f"{names}: its directories do not answer within {_apart.SECONDS:g} s, so its code is not compared.")
     found = [_with_releases(service, answers[accounts[service.unit.name]]) for service in services]
-    stamps = _disk.stamps(service.unit.name for service in services)
+    stamps = _disk.change_times(service.unit.name for service in services)
     newest = {account: answer["newest"] if answer else {} for account, answer in answers.items()}
     return found, {
         service.unit.name: _reasons(service, stamps, newest[accounts[service.unit.name]]) for service in found

@@ -71,7 +71,7 @@ def _reader(request: Answer) -> Reader:
     inspected = {
         "nodes": keyed(nodes, maybe(_NODE)),
         "wanted": keyed(nodes, items(string)),
-        "deaf": flag,
+        "no_remote_control": flag,
         "pool": string,
         "queues": QUEUES,
         "answers": known(keyed(nodes, number), {}),

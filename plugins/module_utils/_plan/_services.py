@@ -43,7 +43,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class HostFacts:
     """What a service finds on its host; ``uid`` is None for a user that does not exist yet.
 
     ``real_directory`` is where the working directory leads to, empty if that cannot be told.
@@ -73,14 +73,14 @@ def host_problems(uid: int, runs_systemd: bool, version_text: str) -> list[str]:
     return []
 
 
-def account_problems(service: Service, found: Surroundings) -> list[str]:
+def account_problems(service: Service, found: HostFacts) -> list[str]:
     """Return why ``service`` must not run as its user."""
     if found.uid != 0:
         return []
     return [f"the user {service.user!r} is root; set 'user' of {service.variable} to one without privileges."]
 
 
-def missing(service: Service, found: Surroundings) -> list[str]:
+def missing(service: Service, found: HostFacts) -> list[str]:
     """Return what has to be deployed before ``service`` can run."""
     result = []
     if not found.has_directory:
@@ -117,7 +117,7 @@ def write_problem(service: Service, path: str, real: str, exists: bool, is_writa
     return ""
 
 
-def told(texts: Mapping[Service, Iterable[str]]) -> list[str]:
+def group_by_message(texts: Mapping[Service, Iterable[str]]) -> list[str]:
     """Return the ``texts`` about the services, each text once, after the services that it is about."""
     about: dict[str, list[str]] = {}
     for service, sentences in texts.items():

@@ -136,7 +136,7 @@ def judge(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[st
         others = ", ".join(map(str, wanted[1:]))
         text = answer["error"].rstrip(".") + (f" (the same holds for {others})" if others else "")
         return [Finding(wanted[0], text, journal=True)]
-    if answer["deaf"]:
+    if answer["no_remote_control"]:
         text = "takes no remote commands (worker_enable_remote_control is off, or its broker has no broadcasts)"
         return [*(Finding(worker, text, wrong=False) for worker in wanted), *_queues(wanted, seen, answer)]
     findings = [
@@ -188,7 +188,7 @@ def _queues(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[
 
 def _was_occupied(worker: Wanted, seen: Seen, answer: Mapping[str, Any]) -> bool:
     """Return whether ``worker`` had no room for one more task, or has gone on with others, which were before it."""
-    if answer["deaf"]:
+    if answer["no_remote_control"]:
         return bool(running(seen.status))
     before, later = answer["nodes"][worker.node], answer["later"][worker.node]
     if before is None or later is None:

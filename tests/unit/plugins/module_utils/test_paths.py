@@ -17,7 +17,7 @@ UAT = 23456  # nobody's id: a stranger needs no entry in the password file
 OTHER = 23457
 
 
-def unlabelled(_temporary: str, _path: str) -> None:
+def without_label(_temporary: str, _path: str) -> None:
     """Do what there is to do without SELinux."""
 
 
@@ -44,7 +44,7 @@ def test_links_of_root_are_followed(tmp_path: Path) -> None:
     (tmp_path / "data/real/deep/file").write_text("text")
     assert _paths.read(str(tmp_path / "absolute/deep/file")) == b"text"
     assert _paths.read(str(tmp_path / "relative/file")) == b"text"
-    _paths.replace(str(tmp_path / "absolute/new"), b"new", 0, 0, 0o600, unlabelled)
+    _paths.replace(str(tmp_path / "absolute/new"), b"new", 0, 0, 0o600, without_label)
     assert (tmp_path / "data/real/new").read_text() == "new"
 
 
@@ -67,10 +67,10 @@ def test_a_link_of_a_user_is_never_followed(tmp_path: Path, home: Path, depth: s
     path = str(directory / "conf/file")
     for attempt in (
         lambda: _paths.read(path),
-        lambda: _paths.replace(path, b"", 0, 0, 0o644, unlabelled),
+        lambda: _paths.replace(path, b"", 0, 0, 0o644, without_label),
         lambda: _paths.unlink(path),
         lambda: _paths.link(path, "/"),
-        lambda: _paths.make_directory(f"{path}/x", UAT, UAT, 0o750, unlabelled),
+        lambda: _paths.make_directory(f"{path}/x", UAT, UAT, 0o750, without_label),
         lambda: _paths.remove_tree(path),
         lambda: _paths.names(str(directory / "conf")),
     ):
@@ -87,7 +87,7 @@ def test_a_file_that_is_a_link_is_not_read_and_not_written_through(tmp_path: Pat
         (directory / "link").symlink_to(tmp_path / "secret")
         with pytest.raises(OSError, match="Too many levels of symbolic links"):
             _paths.read(str(directory / "link"))
-    _paths.replace(str(tmp_path / "link"), b"new", 0, 0, 0o600, unlabelled)
+    _paths.replace(str(tmp_path / "link"), b"new", 0, 0, 0o600, without_label)
     assert not (tmp_path / "link").is_symlink()
     assert (tmp_path / "secret").read_text() == "hunter2"
 
@@ -106,10 +106,10 @@ def test_a_link_of_root_to_a_file_is_followed_where_that_is_asked_for(tmp_path: 
 
 
 def test_what_is_made_below_a_users_directory_is_made_by_that_user(home: Path) -> None:
-    _paths.make_directory(str(home / "var/log"), UAT, UAT, 0o750, unlabelled)
+    _paths.make_directory(str(home / "var/log"), UAT, UAT, 0o750, without_label)
     assert owners(home / "var") == (UAT, UAT, "0o755")
     assert owners(home / "var/log") == (UAT, UAT, "0o750")
-    _paths.replace(str(home / "var/file"), b"text", UAT, UAT, 0o640, unlabelled)
+    _paths.replace(str(home / "var/file"), b"text", UAT, UAT, 0o640, without_label)
     assert owners(home / "var/file") == (UAT, UAT, "0o640")
     _paths.link(str(home / "current"), "var")
     assert owners(home / "current")[:2] == (UAT, UAT)
@@ -117,9 +117,9 @@ def test_what_is_made_below_a_users_directory_is_made_by_that_user(home: Path) -
 
 def test_a_user_gets_nothing_of_another_in_a_directory_of_its_own(home: Path) -> None:
     for attempt in (
-        lambda: _paths.make_directory(str(home / "x"), 0, 0, 0o755, unlabelled),
-        lambda: _paths.make_directory(str(home / "x"), OTHER, UAT, 0o755, unlabelled),
-        lambda: _paths.replace(str(home / "x"), b"", 0, 0, 0o644, unlabelled),
+        lambda: _paths.make_directory(str(home / "x"), 0, 0, 0o755, without_label),
+        lambda: _paths.make_directory(str(home / "x"), OTHER, UAT, 0o755, without_label),
+        lambda: _paths.replace(str(home / "x"), b"", 0, 0, 0o644, without_label),
     ):
         with pytest.raises(PermissionError):
             attempt()
@@ -139,7 +139,7 @@ def test_in_a_directory_of_a_user_root_reads_what_that_user_may_read(tmp_path: P
 def test_what_is_made_below_directories_of_root_belongs_to_root_but_for_the_last(tmp_path: Path) -> None:
     old = os.umask(0o077)
     try:
-        assert _paths.make_directory(str(tmp_path / "a/b/c"), UAT, UAT, 0o2750, unlabelled) is True
+        assert _paths.make_directory(str(tmp_path / "a/b/c"), UAT, UAT, 0o2750, without_label) is True
     finally:
         os.umask(old)
     assert [owners(tmp_path / path) for path in ("a", "a/b")] == [(0, 0, "0o755")] * 2
@@ -148,7 +148,7 @@ def test_what_is_made_below_directories_of_root_belongs_to_root_but_for_the_last
 
 def test_a_directory_that_exists_keeps_owner_and_mode(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    assert _paths.make_directory(str(tmp_path), UAT, UAT, 0o750, unlabelled) is False
+    assert _paths.make_directory(str(tmp_path), UAT, UAT, 0o750, without_label) is False
     assert owners(tmp_path) == (0, 0, "0o755")
 
 
@@ -183,7 +183,7 @@ def test_nobody_writes_where_a_group_can_rename(tmp_path: Path) -> None:
     os.chown(directory, 0, OTHER)
     directory.chmod(0o2775)
     with pytest.raises(PermissionError, match=rf"{directory} belongs to root:{OTHER} 2775, and others"):
-        _paths.replace(str(directory / "file"), b"", 0, 0, 0o644, unlabelled)
+        _paths.replace(str(directory / "file"), b"", 0, 0, 0o644, without_label)
     (directory / "current").symlink_to("releases/1")
     os.chown(directory / "current", UAT, OTHER, follow_symlinks=False)
     _paths.link(str(directory / "current"), "releases/2")
@@ -195,7 +195,7 @@ def test_a_users_rights_are_given_back_also_after_an_error(home: Path) -> None:
     before = (os.geteuid(), os.getegid(), os.getgroups())
     with pytest.raises(FileNotFoundError):
         _paths.read(str(home / "absent"))
-    _paths.make_directory(str(home / "x"), UAT, UAT, 0o750, unlabelled)
+    _paths.make_directory(str(home / "x"), UAT, UAT, 0o750, without_label)
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
 
 
@@ -260,7 +260,7 @@ def test_a_swap_in_the_middle_of_the_work_leads_nowhere(
         write(place, *arguments)
 
     monkeypatch.setattr(_paths.Place, "replace", swap)
-    _paths.replace(str(home / "conf/w1.conf"), b"text", UAT, UAT, 0o640, unlabelled)
+    _paths.replace(str(home / "conf/w1.conf"), b"text", UAT, UAT, 0o640, without_label)
     assert os.listdir(victim) == []
     assert (home / "old/w1.conf").exists()
 

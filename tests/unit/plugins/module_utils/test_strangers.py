@@ -27,7 +27,7 @@ NODE = {
 }
 ANSWER: dict[str, Any] = {
     "nodes": {"w1@app1": NODE}, "later": {"w1@app1": None}, "wanted": {"w1@app1": ["celery"]},
-    "deaf": False, "pool": "prefork", "queues": {"celery": 3, "video": None}, "worked": {"celery": True},
+    "no_remote_control": False, "pool": "prefork", "queues": {"celery": 3, "video": None}, "worked": {"celery": True},
     "answers": {"w1@app1": 1}, "others": {"w1@app2": ["celery"]},
 }
 
@@ -87,7 +87,7 @@ def test_an_answer_is_taken() -> None:
         ("[" * 100000, "it is not JSON"),
         ('{"a":' * 100000, "it is not JSON"),
         ("9" * 100000, "it is not JSON"),
-        ('{"deaf": true, "deaf": false}', "it is not JSON"),
+        ('{"no_remote_control": true, "no_remote_control": false}', "it is not JSON"),
         ("[]", "it is not a dict"),
         ("null", "it is not a dict"),
         ('{"error": 1}', "error is not a text"),
@@ -102,7 +102,7 @@ def test_no_answer(document: str, problem: str) -> None:
 BAD: list[Callable[[dict[str, Any]], object]] = [
     lambda answer: answer.pop("nodes"),
     lambda answer: answer.update(nodes={"w1@app1": 7}),
-    lambda answer: answer.update(deaf=0),
+    lambda answer: answer.update(no_remote_control=0),
     lambda answer: answer.update(pool=None),
     lambda answer: answer.update(queues={"celery": "3"}),
     lambda answer: answer.update(queues={"celery": True}),

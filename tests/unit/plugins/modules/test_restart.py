@@ -98,7 +98,7 @@ def test_a_worker_that_is_up_but_does_not_answer(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"), [("--pool=solo", {"nodes": {}}), ("", {"deaf": True}), ("", {"pool": "solo"})]
+    ("options", "told"), [("--pool=solo", {"nodes": {}}), ("", {"no_remote_control": True}), ("", {"pool": "solo"})]
 )
 def test_a_worker_that_cannot_answer_is_not_waited_for(
     run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]], options: str, told: Answers

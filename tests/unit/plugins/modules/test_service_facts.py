@@ -160,7 +160,7 @@ def test_files_of_others_are_not_services(run: Run, host: Host) -> None:
 
 def test_files_written_after_the_start_make_a_service_stale(run: Run, host: Host) -> None:
     host.worker()
-    _disk.stamp(W1)
+    _disk.record_change(W1)
     assert services(run)[0]["stale"] == ["configuration"]
     host.worker(since=monotonic())
     assert services(run)[0]["stale"] == []

@@ -25,8 +25,8 @@ TOLD = {
     "concurrency": 8,
 }
 ANSWER = {
-    "nodes": {NODE: TOLD}, "later": {NODE: TOLD}, "wanted": {NODE: ["celery"]}, "deaf": False, "pool": "prefork",
-    "queues": {"celery": 3}, "worked": {"celery": True},
+    "nodes": {NODE: TOLD}, "later": {NODE: TOLD}, "wanted": {NODE: ["celery"]}, "no_remote_control": False,
+    "pool": "prefork", "queues": {"celery": 3}, "worked": {"celery": True},
 }
 SAYS = "import json; print(json.dumps({}))"
 HANDS_ON = """

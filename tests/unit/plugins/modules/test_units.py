@@ -302,7 +302,7 @@ def test_orphans_that_another_run_removes_at_the_same_time(run: Run, manager: Ma
     manager.running(W1)
     path = Path(manager.file(W1))
     other = contextlib.ExitStack()
-    other.enter_context(_disk.alone())
+    other.enter_context(_disk.exclusive_lock())
 
     def end() -> None:
         path.unlink()

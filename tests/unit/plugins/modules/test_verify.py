@@ -181,7 +181,7 @@ def test_other_queues_than_those_of_the_inventory(run: Run, manager: Manager, pr
 
 def test_old_files_release_and_code(run: Run, manager: Manager, project: Project) -> None:
     unit = project.service(manager, "w1")
-    _disk.stamp(unit)
+    _disk.record_change(unit)
     problems, _notes = verify(run, wanted(queues=QUEUES))
     assert problems == ["live/w1: its process is older than its files; run site.yml."]
     reader = pwd.getpwuid(os.getuid()).pw_name
@@ -253,7 +253,7 @@ def test_a_queue_with_many_short_tasks(later: dict[str, Any], wrong: bool) -> No
     service = Owned("live", "worker", "w1", Unit("w1.service", {}), {})
     before = {"queues": ["a"], "active": [], "reserved": 0, "concurrency": 2, "accepted": 7}
     answer = {
-        "deaf": False,
+        "no_remote_control": False,
         "nodes": {"w1@app1": before},
         "wanted": {"w1@app1": ["a"]},
         "worked": {"a": False},

@@ -43,7 +43,7 @@ def service(module: Any, listener: socket.socket) -> Any:
 
 def test_variables_of_systemd_are_taken_out_of_the_environment(module: Any) -> None:
     environ = {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "7", "HOME": "/home/live"}
-    service = module.take_service(environ, 7)
+    service = module.pop_service(environ, 7)
     assert (service.address, service.timeout, service.pid) == ("/run/n", 30.0, 7)
     assert environ == {"HOME": "/home/live"}
     assert {**environ, **service.environment}["WATCHDOG_PID"] == "7"
@@ -51,12 +51,12 @@ def test_variables_of_systemd_are_taken_out_of_the_environment(module: Any) -> N
 
 def test_a_watchdog_of_another_process_is_not_ours(module: Any) -> None:
     environ = {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "8"}
-    assert module.take_service(environ, 7).timeout == 0.0
+    assert module.pop_service(environ, 7).timeout == 0.0
 
 
 def test_without_a_socket_there_is_no_service(module: Any) -> None:
     environ = {"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "7"}
-    assert module.take_service(environ, 7) is None
+    assert module.pop_service(environ, 7) is None
     assert environ == {}
 
 
@@ -113,7 +113,7 @@ def test_a_host_that_does_not_tell_its_load_has_none(module: Any, monkeypatch: p
     ],
 )
 def test_what_a_late_main_loop_is_in_tells_whether_it_hangs(module: Any, stack: Any, late: float, reason: str) -> None:
-    assert module.excuse(stack, late) == reason
+    assert module.explain_delay(stack, late) == reason
 
 
 def test_calls_are_listed_from_the_innermost(module: Any) -> None:
@@ -352,7 +352,7 @@ def test_flower_says_since_when_the_broker_is_away(module: Any) -> None:
     ],
 )
 def test_a_sentence_says_how_the_process_notifies(module: Any, variables: dict[str, str], sentence: str) -> None:
-    assert module.describe(module.take_service(variables, 7)) == sentence
+    assert module.describe(module.pop_service(variables, 7)) == sentence
 
 
 def test_the_command_says_that_sentence() -> None:

@@ -71,7 +71,7 @@ class Service(NamedTuple):
     environment: dict[str, str]
 
 
-def take_service(environ: MutableMapping[str, str], pid: int) -> Service | None:
+def pop_service(environ: MutableMapping[str, str], pid: int) -> Service | None:
     """Take systemd's variables out of ``environ``, lest a program that a task starts (podman, say) notifies as well."""
     taken = {name: environ.pop(name) for name in VARIABLES if name in environ}
     if "NOTIFY_SOCKET" not in taken:
@@ -97,7 +97,7 @@ def calls(frame: FrameType | None) -> Iterator[tuple[str, str]]:
         frame = frame.f_back
 
 
-def excuse(stack: Sequence[tuple[str, str]], late: float) -> str:
+def explain_delay(stack: Sequence[tuple[str, str]], late: float) -> str:
     """Say why a main loop is healthy that is ``late`` seconds and in the ``calls`` of ``stack``; '' if it hangs."""
     modules = [module for module, _name in stack]
     if TASK in modules:
@@ -145,7 +145,7 @@ class Watch:
         late = time.monotonic() - self.expected if self.loops else 0.0
         if late < self.patience:
             return self.state + self.work(), True
-        reason = excuse(tuple(calls(sys._current_frames().get(self.main))), late)
+        reason = explain_delay(tuple(calls(sys._current_frames().get(self.main))), late)
         return f"{reason or 'main loop hangs'} since {clock(time.time() - late)}{self.work()}", bool(reason)
 
     def tell(self, *assignments: str) -> None:
@@ -240,7 +240,7 @@ def do_without_load_average() -> None:
         sysinfo._load_average = lambda: (0.0, 0.0, 0.0)
 
 
-def follow_worker(service: Service, overlap: Overlap | None) -> None:
+def notify_for_worker(service: Service, overlap: Overlap | None) -> None:
     """Notify for ``celery worker``."""
 
     def on_init(instance: Any, **_: Any) -> None:
@@ -354,7 +354,7 @@ def flower_url(options: Any) -> str:
     return f"http{'s' * bool(options.certfile)}://{host}:{options.port}{path}"
 
 
-def leave() -> None:
+def exit_without_threads() -> None:
     """End the process with what it does at its end, but without its threads: one may wait for the broker for hours."""
     try:
         atexit._run_exitfuncs()
@@ -384,7 +384,7 @@ def follow_flower(service: Service) -> None:
             watch.wait("stopping, saves what it saw")
             with suppress(OSError):
                 watch.tell("STOPPING=1")
-            leave()
+            exit_without_threads()
 
         def on_ready() -> None:
             watch.tell(*unready)
@@ -406,10 +406,10 @@ def describe(service: Service | None) -> str:
     return f"This process tells systemd its state through {service.address}, {watchdog}."
 
 
-SERVICE = take_service(os.environ, os.getpid())
+SERVICE = pop_service(os.environ, os.getpid())
 OVERLAP = take_overlap(os.environ, SERVICE.address if SERVICE else "")
 if SERVICE:
-    follow_worker(SERVICE, OVERLAP)
+    notify_for_worker(SERVICE, OVERLAP)
     follow_beat(SERVICE)
     follow_flower(SERVICE)
 
