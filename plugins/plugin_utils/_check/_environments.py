@@ -20,6 +20,7 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._check._service impor
 from ansible_collections.stalk.celery.plugins.plugin_utils._check._units import problem_of_unit
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._environments import complete_environment
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec, validate
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._types import read
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import services_of
 
 _AT_LEAST = "with at least: app, directory, virtualenv."
@@ -41,17 +42,24 @@ def problems_of_environments(
     :param run: the environments that this run converges; the others count only where they collide with these.
     """
     own = hostvars.get(host)
-    found = {
-        name: list(_of_the_play(name, value, own) or _problems_of_one(name, value, groups.get(name, [])))
-        for name, value in environments.items()
-    }
-    sound = {name: complete_environment(name, value) for name, value in environments.items() if not found[name]}
+    found = {name: list(_problems_of_variable(name, environments, groups.get(name, []), own)) for name in environments}
+    sound = {name: complete_environment(name, environments[name]) for name in environments if not found[name]}
     elsewhere = {name: groups[name][0] for name in names if name not in environments and groups[name]}
     return [problem for name in run for problem in found[name]] or [
         *_units(sound, run, names),
         *shared_brokers(sound, run, host, elsewhere, hostvars),
         *collisions(list(sound.values()), run, host),
     ]
+
+
+def _problems_of_variable(
+    name: str, environments: Mapping[str, Any], members: Sequence[str], own: Mapping[str, Any] | None
+) -> Sequence[str]:
+    """Return what is wrong with the variable of an environment, which may have no value."""
+    value, problem = read(environments, name)
+    if problem:
+        return [f"celery_{name} {problem}"]
+    return _of_the_play(name, value, own) or list(_problems_of_one(name, value, members))
 
 
 def _of_the_play(name: str, value: Any, own: Mapping[str, Any] | None) -> list[str]:

@@ -80,3 +80,32 @@ def test_what_is_wrong_with_uat_does_not_stop_live(tmp_path: Path, uat: str) -> 
     status, output = check(tmp_path, uat, "-l", "live")
     assert status == 0, output
     assert "uat" not in output
+
+
+SHARED = "[live]\napp1\n[uat]\napp1\n[all:vars]\nansible_connection=local\ncelery_environments=['live', 'uat']\n"
+
+
+@pytest.mark.parametrize(
+    "uat",
+    [
+        'celery_uat: "{{ nothing }}"\n',
+        'celery_uat: "{{ [] | first }}"\n',
+        'celery_uat: "{{ lookup(\'env\') }}{% if %}"\n',
+        'celery_uat: "{{ secret | combine({}) }}"\nsecret: !vault ' + json.dumps(VAULTED) + "\n",
+        "celery_uat: !vault " + json.dumps(VAULTED) + "\n",
+    ],
+    ids=["undefined", "empty", "syntax", "vaulted elsewhere", "vaulted"],
+)
+def test_the_whole_variable_of_uat_fails_on_a_host_of_both(tmp_path: Path, uat: str) -> None:
+    """A run for live goes on; one for uat names the variable."""
+    (tmp_path / "hosts.ini").write_text(SHARED)
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/live.yml").write_text(ENVIRONMENT.format("live", URL))
+    (tmp_path / "group_vars/uat.yml").write_text(uat)
+    play = {"hosts": "all", "tasks": [CHECK]}
+    of_live = run_play(tmp_path, play, "-i", "hosts.ini", "-l", "live")
+    assert of_live.returncode == 0, of_live.stdout
+    of_uat = run_play(tmp_path, play, "-i", "hosts.ini", "-l", "uat")
+    assert of_uat.returncode != 0
+    assert "celery_uat has no value: " in of_uat.stdout
+    assert "celery_live" not in of_uat.stdout
