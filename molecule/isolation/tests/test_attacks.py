@@ -50,7 +50,7 @@ def target(host: str, **changes: Any) -> dict[str, Any]:
 
 def decoy(host: str) -> dict[str, Any]:
     """Start what a careless administrator of live writes by hand; return the target that it is."""
-    # Without a semicolon, which systemd 252 writes as "\\;" and reads as two characters after a daemon-reload.
+    # Without a semicolon, which systemd 252 writes as "\;" and reads as two characters after a daemon-reload.
     sleep = ("/usr/bin/python3", "-c", "__import__('time').sleep(600)", "--password=by-hand")
     properties = ("User=live", "Group=live", "Environment=PASSWORD=by-hand", "NotifyAccess=main")
     on_host(host, "systemd-run", "--collect", f"--unit={DECOY}", *(f"--property={line}" for line in properties), *sleep)

@@ -98,11 +98,17 @@ def virtualenvs(options: dict[str, Any], _check: bool) -> dict[str, Any]:
     names = [environment["name"] for environment in options["environments"]]
     if options.get("state") == "checked":
         return {"problems": []}
-    late = [name for name in names if options["put_off_after"] and (HOST / f"slow-{name}").exists()]
+    late = [name for name in names if 0 < options["put_off_after"] < seconds_of(name)]
     failures = {name: f"{name} cannot be installed" for name in names if (HOST / f"broken-{name}").exists()}
     done = [name for name in names if name not in {*late, *failures}]
     note("install", done)
     return {"done": done, "put_off": late, "failures": failures, "problems": []}
+
+
+def seconds_of(name: str) -> float:
+    """Return how long the installation of an environment takes."""
+    path = HOST / f"slow-{name}"
+    return float(path.read_text()) if path.exists() else 1
 
 
 def nothing(_options: dict[str, Any], _check: bool) -> dict[str, Any]:

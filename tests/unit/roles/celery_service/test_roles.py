@@ -180,20 +180,20 @@ def test_what_an_earlier_play_tried_is_tried_anew(fleet: Fleet) -> None:
 
 @pytest.mark.processes
 def test_who_installs_for_long_waits_for_itself_alone(fleet: Fleet) -> None:
-    """First those that need no packages are converged, then those that have them soon, then the slow ones.
+    """First those that need no packages are converged, then those that have them soon, then the slow ones in turn.
 
     An environment whose packages cannot be installed is told at the end, and keeps none from its services.
     """
-    environments = {name: {**MINIMAL, "user": name} for name in ("quick", "slow", "broken", "none")}
-    for name in ("quick", "slow", "broken"):
+    environments = {name: {**MINIMAL, "user": name} for name in ("endless", "quick", "slow", "broken", "none")}
+    for name in ("endless", "quick", "slow", "broken"):
         environments[name]["packages"] = ["celery"]
     (fleet.directory / "app1").mkdir()
-    for name in ("slow-slow", "broken-broken"):
-        (fleet.directory / "app1" / name).touch()
+    for name, seconds in (("slow-endless", "inf"), ("slow-slow", "300"), ("broken-broken", "")):
+        (fleet.directory / "app1" / name).write_text(seconds)
     output = fleet.run({"p": {"roles": [f"{ROLE}service"]}}, fails=True, environments=environments)
     assert "broken cannot be installed" in output
     started = [line.split()[1] for line in fleet.done("p") if line.startswith("start celery")]
-    assert started == [f"celery-{name}-w1.service" for name in ("none", "quick", "slow")]
+    assert started == [f"celery-{name}-w1.service" for name in ("none", "quick", "slow", "endless")]
 
 
 def prepared(*roles: str) -> list[str]:
