@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         options = options_of(self._task.args, _OPTIONS)
-        accounts = self._ask("account_info", {"environments": decided(self, asked_of)}, variables)
+        accounts = self._ask("look", {"accounts": decided(self, asked_of)}, variables)
         if accounts.get("failed") or accounts["problems"]:
             return accounts
         if options["only_accounts"]:

@@ -36,8 +36,8 @@ class ActionModule(ActionBase):
         options = options_of(self._task.args, _OPTIONS)
         accounts = options["accounts"]
         if accounts is None:
-            asked = {"environments": decided(self, asked_of)}
-            answer = self._execute_module("stalk.celery.account_info", asked, task_vars=variables)
+            asked = {"accounts": decided(self, asked_of)}
+            answer = self._execute_module("stalk.celery.look", asked, task_vars=variables)
             if answer.get("failed"):
                 return shown(answer)
             accounts = answer["accounts"]

@@ -27,7 +27,7 @@ options:
     type: bool
     default: false
   accounts:
-    description: Name of each environment and its account on the host, as M(stalk.celery.account_info) returns them. An
+    description: Name of each environment and its account on the host, as M(stalk.celery.look) returns them. An
       instance of its own runs with its group.
     type: dict
     default: {}

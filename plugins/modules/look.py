@@ -41,6 +41,46 @@ attributes:
 extends_documentation_fragment:
   - stalk.celery.files
 options:
+  accounts:
+    description:
+      - What all environments of the host ask for. With it the module answers with RV(accounts) and problems of theirs
+        alone, since all else depends on them.
+    type: list
+    elements: dict
+    suboptions:
+      environment:
+        description: Name of the environment.
+        type: str
+        required: true
+      user:
+        description: Name of its user.
+        type: str
+        required: true
+      group:
+        description: Name of its group. By default the primary group of the user, or the name of one that is to be made.
+        type: str
+        default: ""
+      home:
+        description: Home of the user. By default that of the user, or below C(/home) for one that has to be made.
+        type: str
+        default: ""
+      shared_user:
+        description: Whether another environment may have the same user.
+        type: bool
+        default: false
+      shared_group:
+        description: Whether another environment may have the same group.
+        type: bool
+        default: false
+      further_groups:
+        description: Groups that its services have beside it.
+        type: list
+        elements: str
+        default: []
+      in_run:
+        description: Whether the run is about this environment. The others count only where they share with it.
+        type: bool
+        default: true
   services:
     description: The services that are to run with O(files).
     type: list
@@ -173,10 +213,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 accounts:
-  description: The accounts of the environments, as M(stalk.celery.account_info) returns them.
+  description:
+    - For each environment its C(group), by name or, where that would have to be quoted, by number, and its C(home).
+    - C(makes_user), C(makes_group) and C(makes_home) say what the collection makes, or made once in the case of the
+      user. C(missing) says whether the user or the group does not exist yet.
   returned: success
   type: dict
-  sample: {}
+  sample:
+    live:
+      group: users
+      home: /home/deploy
+      makes_user: false
+      makes_group: false
+      makes_home: false
+      missing: false
+differs:
+  description: Whether anything has to be done on the host.
+  returned: success
+  type: bool
+  sample: true
 ready:
   description: Environments in which something differs, and that can be converged now.
   returned: success
@@ -276,6 +331,7 @@ from typing import Any, Collection, Iterator, Mapping, Sequence
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments
 from ansible_collections.stalk.celery.plugins.module_utils._host import (
+    _account_lookup,
     _apart,
     _as_user,
     _disk,
@@ -303,6 +359,20 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._services impor
 from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, unit_text
 
 _RESULTS = ("changing", "differing", "unsettled", "running", "settled", "orphans", "tried")
+_ACCOUNTS = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "environment": {"type": "str", "required": True},
+        "user": {"type": "str", "required": True},
+        "group": {"type": "str", "default": ""},
+        "home": {"type": "str", "default": ""},
+        "shared_user": {"type": "bool", "default": False},
+        "shared_group": {"type": "bool", "default": False},
+        "further_groups": {"type": "list", "elements": "str", "default": []},
+        "in_run": {"type": "bool", "default": True},
+    },
+}
 _PATIENCE = 300
 _MARGIN = 60
 
@@ -517,6 +587,7 @@ def main() -> None:
             "everything": {"type": "bool", "default": False},
             "kinds": {"type": "list", "elements": "str", "default": list(KINDS)},
             "units": _arguments.UNITS,
+            "accounts": _ACCOUNTS,
             "services": {
                 "type": "list",
                 "elements": "dict",
@@ -539,7 +610,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = check(module)
+        asked = module.params["accounts"]
+        result = check(module) if asked is None else _account_lookup.look_up(asked)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

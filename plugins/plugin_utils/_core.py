@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,18 +39,30 @@ def evaluated(action: ActionBase, expression: str, **variables: Any) -> Any:
     return action._templar.evaluate_expression(trust_as_template(expression), local_variables=variables)
 
 
-def rendered(action: ActionBase, template: str, variables: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
-    """Return the text of a template, which is looked for where the task may have templates.
+class Templates:
+    """The templates that a task may use, each of which is compiled once, however many files are made of it.
 
-    The lookup ``template`` would copy all variables of the host for each file.
+    The lookup ``template`` would compile it for each file, and copy all variables of the host.
     """
-    path = action._find_needle("templates", template)
-    roots = [os.path.join(root, "templates") for root in task_vars.get("ansible_search_path", [])]
-    templar = action._templar.copy_with_new_env(
-        searchpath=[os.path.dirname(path), *roots], available_variables={**task_vars, **variables}
-    )
-    text = trust_as_template(action._loader.get_text_file_contents(path))
-    return str(templar.template(text, escape_backslashes=False))
+
+    def __init__(self, action: ActionBase, task_vars: Mapping[str, Any]) -> None:
+        self._action = action
+        self._task_vars = task_vars
+        self._templars: dict[str, Any] = {}
+
+    def rendered(self, template: str, variables: Mapping[str, Any]) -> str:
+        """Return the text of a template, which is looked for where the task may have templates."""
+        path = self._action._find_needle("templates", template)
+        if path not in self._templars:
+            self._templars[path] = self._templar(path)
+        templar = self._templars[path]
+        templar.available_variables = {**self._task_vars, **variables}
+        including = trust_as_template(f"{{% include {json.dumps(os.path.basename(path))} %}}\n")
+        return str(templar.template(including, escape_backslashes=False))
+
+    def _templar(self, path: str) -> Any:
+        roots = [os.path.join(root, "templates") for root in self._task_vars.get("ansible_search_path", [])]
+        return self._action._templar.copy_with_new_env(searchpath=[os.path.dirname(path), *roots])
 
 
 def parts_of_limit(limit: str) -> list[str]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check users, groups and homes, as far as their names tell. What a host makes of them, module account_info checks."""
+"""Check users, groups and homes, as far as their names tell. What a host makes of them, module look checks."""
 
 from __future__ import annotations
 

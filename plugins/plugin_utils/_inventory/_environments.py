@@ -51,7 +51,7 @@ def complete_environment(
     """Return an environment with its name and the defaults of its own keys; those of its services are left to these.
 
     :param value: its celery_<name> variable, checked.
-    :param account: what the module account_info says of it, empty where nobody has asked: then group and home
+    :param account: what the module look says of it, empty where nobody has asked: then group and home
         are those of a user that does not exist yet.
     """
     spec = environment_spec()

@@ -21,7 +21,7 @@ def accounts_of(
 ) -> dict[str, list[Any]]:
     """Return the files for systemd-sysusers, those of them that it has to read, and the homes that are missing.
 
-    :param found: name of each environment and what the module account_info says of it; without that all is to be made.
+    :param found: name of each environment and what the module look says of it; without that all is to be made.
     """
     pairs = [(environment, {**_TO_BE_MADE, **found.get(environment["name"], {})}) for environment in environments]
     made = [(environment, account) for environment, account in pairs if account["makes_user"] or account["makes_group"]]

@@ -37,7 +37,7 @@ class Found:
 
 
 def asked_of(inventory: Inventory) -> list[dict[str, Any]]:
-    """Return what the environments of the host ask for, as the module account_info takes it."""
+    """Return what the environments of the host ask for, as the module look takes it."""
     return asked_accounts(inventory.variables, inventory.run)
 
 
@@ -59,20 +59,23 @@ def question_of(inventory: Inventory, options: Options, accounts: Accounts) -> d
 def steps_of(inventory: Inventory, options: Options, accounts: Accounts, found: Found) -> dict[str, Any]:
     """Return what has to be done on the host.
 
-    ``ready`` are environments that differ and can be converged now, ``packages`` those that get their packages first.
+    ``differs`` says whether that is anything. ``ready`` are environments that differ and can be converged now,
+    ``packages`` those that get their packages first.
     """
     plan = _plan(inventory, options, accounts)
     packages = [] if is_installed(options) else [one["name"] for one in plan.environments if "packages" in one]
     differing = {*found.changing, *_differing(plan, options["kinds"], found)}
     ready = [one["name"] for one in plan.environments if one["name"] in differing and one["name"] not in packages]
     beats = Plan(inventory, ready, accounts).beats(found.settled)
+    create = creation_of(plan, found.differing)
     return {
+        "differs": bool(ready or packages or create["differs"]),
         "ready": ready,
         "packages": packages,
         "passes": passes_of(options["kinds"], bool(beats["hosts"])),
         "beats": beats,
         "migrations": plan.migrations(found.running),
-        "create": creation_of(plan, found.differing),
+        "create": create,
     }
 
 

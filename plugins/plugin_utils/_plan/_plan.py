@@ -38,7 +38,7 @@ class Plan:
     """What a host is to run.
 
     :param names: only these environments of the run; by default all of them.
-    :param accounts: what the module account_info says of each on the host, empty where nobody has asked.
+    :param accounts: what the module look says of each on the host, empty where nobody has asked.
     :param passwords: the passwords of their brokers, empty where nobody has asked.
     """
 

@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.stalk.celery.plugins.module_utils._arguments import FILES
-from ansible_collections.stalk.celery.plugins.plugin_utils._core import options_of, rendered
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import Templates, options_of
 
 _ONLY_HERE = ("template", "variables", "content")
 
@@ -25,19 +25,20 @@ def with_texts(action: ActionBase, arguments: Mapping[str, Any], task_vars: Mapp
     and the text of a secret file may be one that occurs there.
     """
     files = options_of({"files": arguments.get("files", [])}, {"files": FILES})["files"]
+    templates = Templates(action, task_vars)
     return {
         **arguments,
         "files": [{option: value for option, value in file.items() if option not in _ONLY_HERE} for file in files],
-        "_texts": json.dumps([_text(action, file, task_vars) for file in files]),
+        "_texts": json.dumps([_text(templates, file) for file in files]),
     }
 
 
-def _text(action: ActionBase, file: Mapping[str, Any], task_vars: Mapping[str, Any]) -> str:
+def _text(templates: Templates, file: Mapping[str, Any]) -> str:
     if file["content"] is not None:
         return str(file["content"])
     if file["template"] is None:
         raise AnsibleActionFail(f"{file['path']}: neither 'template' nor 'content' is set; set one of them.")
     try:
-        return rendered(action, file["template"], file["variables"] or {}, task_vars)
+        return templates.rendered(file["template"], file["variables"] or {})
     except AnsibleError as error:
         raise AnsibleActionFail(f"The template {file['template']!r} of {file['path']} cannot be rendered.") from error

@@ -40,7 +40,7 @@ def test_nothing_is_done_where_nothing_differs() -> None:
     done = steps()
     assert (done["ready"], done["packages"], done["beats"]["hosts"]) == ([], [], [])
     assert done["passes"] == [["worker", "beat", "flower"]]
-    assert done["create"]["differs"] is False
+    assert (done["create"]["differs"], done["differs"]) == (False, False)
 
 
 @pytest.mark.parametrize(

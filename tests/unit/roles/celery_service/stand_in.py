@@ -46,6 +46,8 @@ def units_of(found: dict[str, tuple[str, str]]) -> list[str]:
 
 
 def look(options: dict[str, Any], _check: bool) -> dict[str, Any]:
+    if "accounts" in options:
+        return {"accounts": {}, "problems": []}
     found = differing(options)
     own = {service["unit"]: service for service in options["services"]}
     changed = [unit for unit in units_of(found) if unit not in own or unit_kind(own[unit]) in options["kinds"]]
@@ -89,10 +91,6 @@ def units(options: dict[str, Any], check: bool) -> dict[str, Any]:
     return {"changed": bool(start or restart), **told}
 
 
-def account_info(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
-    return {"accounts": {}, "problems": []}
-
-
 def virtualenvs(options: dict[str, Any], _check: bool) -> dict[str, Any]:
     """Install those whose name is no file on the host; the others take longer than one would wait, or cannot be."""
     names = [environment["name"] for environment in options["environments"]]
@@ -116,7 +114,7 @@ def nothing(_options: dict[str, Any], _check: bool) -> dict[str, Any]:
 
 
 MODULES: dict[str, Callable[[dict[str, Any], bool], dict[str, Any]]] = {
-    function.__name__: function for function in (account_info, look, generations, files, units, virtualenvs)
+    function.__name__: function for function in (look, generations, files, units, virtualenvs)
 }
 
 
