@@ -14,6 +14,20 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._files import A
 from ansible_collections.stalk.celery.plugins.module_utils._plan._services import Service
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Request
 
+ACCOUNTS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "environment": {"type": "str", "required": True},
+        "user": {"type": "str", "required": True},
+        "group": {"type": "str", "default": ""},
+        "home": {"type": "str", "default": ""},
+        "shared_user": {"type": "bool", "default": False},
+        "shared_group": {"type": "bool", "default": False},
+        "further_groups": {"type": "list", "elements": "str", "default": []},
+        "in_run": {"type": "bool", "default": True},
+    },
+}
 FILES: dict[str, Any] = {
     "type": "list",
     "elements": "dict",

@@ -47,33 +47,12 @@ generations:
     live: [{run: 20261121T093000Z, release: /srv/myapp/releases/7, undoes: '', differs: true, unfinished: false}]
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments
 from ansible_collections.stalk.celery.plugins.module_utils._host import _archive
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
-from ansible_collections.stalk.celery.plugins.module_utils._plan import _generation
 
 _PATIENCE = 60
-
-
-def generations(systemd: Systemd, environment: str) -> list[dict[str, Any]]:
-    """Return the generations of ``environment``, newest first."""
-    kept = _archive.stored(environment)
-    now = _archive.present(systemd, environment)
-    plans = {run: _archive.plan_restore(generation, now) for run, generation in kept.items()}
-    undone = {run: plans[_generation.chosen(kept, kept[run].undoes) or run] for run in kept if kept[run].undoes}
-    return [
-        {
-            "run": run,
-            "release": kept[run].release,
-            "undoes": kept[run].undoes,
-            "differs": plans[run].changes,
-            "unfinished": run in undone and undone[run].is_unfinished,
-        }
-        for run in sorted(kept, reverse=True)
-    ]
 
 
 def main() -> None:
@@ -84,7 +63,7 @@ def main() -> None:
     systemd = Systemd(module.run_command, _PATIENCE)
     try:
         names = _arguments.environments(module.params["environments"])
-        module.exit_json(generations={name: generations(systemd, name) for name in names})
+        module.exit_json(generations={name: _archive.listed(systemd, name) for name in names})
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
 

@@ -39,48 +39,9 @@ attributes:
     description: There is nothing to show.
     support: none
 extends_documentation_fragment:
+  - stalk.celery.accounts
   - stalk.celery.files
 options:
-  accounts:
-    description:
-      - What all environments of the host ask for. With it the module answers with RV(accounts) and problems of theirs
-        alone, since all else depends on them.
-    type: list
-    elements: dict
-    suboptions:
-      environment:
-        description: Name of the environment.
-        type: str
-        required: true
-      user:
-        description: Name of its user.
-        type: str
-        required: true
-      group:
-        description: Name of its group. By default the primary group of the user, or the name of one that is to be made.
-        type: str
-        default: ""
-      home:
-        description: Home of the user. By default that of the user, or below C(/home) for one that has to be made.
-        type: str
-        default: ""
-      shared_user:
-        description: Whether another environment may have the same user.
-        type: bool
-        default: false
-      shared_group:
-        description: Whether another environment may have the same group.
-        type: bool
-        default: false
-      further_groups:
-        description: Groups that its services have beside it.
-        type: list
-        elements: str
-        default: []
-      in_run:
-        description: Whether the run is about this environment. The others count only where they share with it.
-        type: bool
-        default: true
   services:
     description: The services that are to run with O(files).
     type: list
@@ -359,20 +320,6 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._services impor
 from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, unit_text
 
 _RESULTS = ("changing", "differing", "unsettled", "running", "settled", "orphans", "tried")
-_ACCOUNTS = {
-    "type": "list",
-    "elements": "dict",
-    "options": {
-        "environment": {"type": "str", "required": True},
-        "user": {"type": "str", "required": True},
-        "group": {"type": "str", "default": ""},
-        "home": {"type": "str", "default": ""},
-        "shared_user": {"type": "bool", "default": False},
-        "shared_group": {"type": "bool", "default": False},
-        "further_groups": {"type": "list", "elements": "str", "default": []},
-        "in_run": {"type": "bool", "default": True},
-    },
-}
 _PATIENCE = 300
 _MARGIN = 60
 
@@ -587,7 +534,7 @@ def main() -> None:
             "everything": {"type": "bool", "default": False},
             "kinds": {"type": "list", "elements": "str", "default": list(KINDS)},
             "units": _arguments.UNITS,
-            "accounts": _ACCOUNTS,
+            "accounts": _arguments.ACCOUNTS,
             "services": {
                 "type": "list",
                 "elements": "dict",

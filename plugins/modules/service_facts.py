@@ -177,72 +177,17 @@ ansible_facts:
               celery.service.
 """
 
-import time
-from datetime import datetime, timezone
-from typing import Any, Callable
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils._formats import _strangers
-from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import without_secrets
-from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _neighbours, _own_services, _stale
+from ansible_collections.stalk.celery.plugins.module_utils._host import _service_facts
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
-from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 
 _PATIENCE = 60
-
-
-def facts(systemd: Systemd, warn: Callable[[str], None]) -> dict[str, Any]:
-    """Return what the module returns as facts."""
-    services, stale = _stale.look(_own_services.find(systemd), warn)
-    return {
-        "now": utc(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000),
-        "services": [described(service, stale[service.unit.name]) for service in services],
-        "generations": _archive.known(),
-        "foreign": [str(process) for process in _neighbours.find(systemd, _neighbours.configured_here(services))],
-    }
-
-
-def described(service: Owned, stale: list[str]) -> dict[str, Any]:
-    """Return a service as plain data without secrets."""
-    unit = service.unit
-    memory = unit["MemoryCurrent"]
-    return {
-        "environment": service.environment,
-        "kind": service.kind,
-        "name": service.name,
-        "unit": unit.name,
-        "node": service.node,
-        "queues": service.queues,
-        "pool": service.pool,
-        "app": service.app,
-        "user": service.user,
-        "directory": service.directory,
-        "state": unit["ActiveState"],
-        "substate": unit["SubState"],
-        "enabled": unit.is_enabled,
-        "since": utc(unit.since),
-        "pid": service.pid,
-        "memory": int(memory) if memory.isdigit() and service.pid else None,
-        "restarts": int(unit["NRestarts"] or 0),
-        "crashing": service.keeps_crashing,
-        "status": without_secrets(unit["StatusText"], service.variables),
-        "release": _strangers.text(service.release),
-        "current": _strangers.text(service.current),
-        "stale": stale,
-    }
-
-
-def utc(monotonic: int) -> str:
-    """Return a time of CLOCK_MONOTONIC in microseconds as a date of ISO 8601, empty for 0."""
-    if not monotonic:
-        return ""
-    return datetime.fromtimestamp(_stale.wall_time(monotonic), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     try:
-        found = facts(Systemd(module.run_command, _PATIENCE), module.warn)
+        found = _service_facts.facts(Systemd(module.run_command, _PATIENCE), module.warn)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, ansible_facts={"stalk_celery": found})

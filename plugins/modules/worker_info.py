@@ -142,65 +142,11 @@ others:
   sample: [{environment: live, node: w1@app2, queues: [celery]}]
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _own_services
+from ansible_collections.stalk.celery.plugins.module_utils._host import _inspection
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
-from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned
-from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 
 _PATIENCE = 60
-_TOLD = ("queues", "active", "reserved", "scheduled", "total", "concurrency")
-
-
-def inspect(systemd: Systemd, environments: list[str], stopped: bool, timeout: float) -> dict[str, Any]:
-    """Return what the module returns."""
-    services = _owned.of_environments(_own_services.find(systemd), environments)
-    workers = [service for service in services if service.kind == "worker"]
-    contexts = [
-        context for context in _context.contexts(workers) if stopped or any(worker.pid for worker in context.services)
-    ]
-    requests = {
-        context: {
-            "do": "inspect",
-            "nodes": {worker.node: worker.queues for worker in context.services if worker.pid},
-            "stopped": [worker.queues for worker in context.services if not worker.pid],
-            "patience": timeout / 3,
-        }
-        for context in contexts
-    }
-    answers = _context.ask(systemd, requests, timeout)
-    answer_of = {worker.unit.name: answer for context, answer in answers.items() for worker in context.services}
-    queues: dict[str, dict[str, Any]] = {}
-    for context, answer in answers.items():
-        queues.setdefault(context.service.environment, {}).update(answer.get("queues", {}))
-    return {
-        "workers": [described(worker, answer_of.get(worker.unit.name, {})) for worker in workers],
-        "queues": queues,
-        "problems": [f"{context}: {answer['error']}" for context, answer in answers.items() if "error" in answer],
-        "doubles": [
-            f"{worker}: {times} processes answer to the node name {worker.node}."
-            for worker in workers
-            for times in [answer_of.get(worker.unit.name, {}).get("answers", {}).get(worker.node, 0)]
-            if times > 1
-        ],
-        "others": _context.others(answers),
-    }
-
-
-def described(worker: Owned, answer: dict[str, Any]) -> dict[str, Any]:
-    """Return a worker and what the ``answer`` of its application says of it, as plain data."""
-    told = answer.get("nodes", {}).get(worker.node)
-    return {
-        "environment": worker.environment,
-        "name": worker.name,
-        "unit": worker.unit.name,
-        "node": worker.node,
-        "answers": None if worker.pid and answer.get("no_remote_control") else told is not None,
-        **{key: (told or {}).get(key) for key in _TOLD},
-        "pool": (told or {}).get("pool") or worker.pool or answer.get("pool"),
-    }
 
 
 def main() -> None:
@@ -213,7 +159,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = inspect(Systemd(module.run_command, _PATIENCE), **module.params)
+        result = _inspection.inspect(Systemd(module.run_command, _PATIENCE), **module.params)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

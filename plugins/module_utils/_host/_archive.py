@@ -318,6 +318,24 @@ def problems(planned: RestorePlan, systemd: Systemd) -> list[str]:
     ]
 
 
+def listed(systemd: Systemd, environment: str) -> list[dict[str, Any]]:
+    """Return the generations of ``environment``, newest first."""
+    kept = stored(environment)
+    now = present(systemd, environment)
+    plans = {run: plan_restore(generation, now) for run, generation in kept.items()}
+    undone = {run: plans[_generation.chosen(kept, kept[run].undoes) or run] for run in kept if kept[run].undoes}
+    return [
+        {
+            "run": run,
+            "release": kept[run].release,
+            "undoes": kept[run].undoes,
+            "differs": plans[run].changes,
+            "unfinished": run in undone and undone[run].is_unfinished,
+        }
+        for run in sorted(kept, reverse=True)
+    ]
+
+
 def restore(planned: RestorePlan, label: Label) -> None:
     """Write the files and lead the links to their releases. What has to be restarted is noted before."""
     for unit in planned.restart:
