@@ -54,7 +54,7 @@ docs: tools .venv/docs ## the manual and the reference as web pages, in .cache/m
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m tests.manual
 
 .PHONY: schema
-schema: tools ## write docs/environment.schema.json, which editors read, from the argument specs
+schema: tools ## write what editors and ansible-doc show of the keys, from the argument specs of celery_service
 	@PYTHONPATH=.cache/collections $(PYTHON) -m tests.schema
 
 .PHONY: scenarios

@@ -18,6 +18,7 @@ import yaml
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._directives import DIRECTIVES
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._shapes import range_of
+from ansible_collections.stalk.celery.tests import entries
 
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "docs" / "environment.schema.json"
@@ -125,4 +126,5 @@ def text() -> str:
 
 
 if __name__ == "__main__":
+    entries.write()
     PATH.write_text(text(), encoding="utf-8")

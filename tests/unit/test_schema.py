@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.stalk.celery.tests import schema
+from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec
+from ansible_collections.stalk.celery.tests import entries, schema
 from ansible_collections.stalk.celery.tests.unit.deciding import problems
 from ansible_collections.stalk.celery.tests.unit.markdown import blocks
 from jsonschema import Draft7Validator
@@ -145,3 +147,38 @@ def paths(value: Any) -> Iterator[tuple[Any, ...]]:
     for key, item in items:
         yield (key,)
         yield from ((key, *rest) for rest in paths(item))
+
+
+@pytest.mark.parametrize("kind", entries.KEYS)
+def test_ansible_doc_shows_the_keys_with_the_role_of_their_kind(kind: str) -> None:
+    """As they are in the one spec that is read; ``make schema`` copies them."""
+    assert entries.path_of(kind).read_text(encoding="utf-8") == entries.text_of(kind)
+
+
+@pytest.mark.parametrize("kind", entries.KEYS)
+def test_the_examples_are_right(kind: str) -> None:
+    """Beside what an environment must have, which the first of them shows."""
+    whole, part = (yaml.safe_load(entries.EXAMPLES[name])["celery_live"] for name in ("worker", kind))
+    groups = {"all": ["app1", "app2", "broker1"], "live": ["app1", "app2"]}
+    assert problems(["live"], {"live": {**whole, **part}}, groups, "app1") == []
+
+
+def test_each_option_shows_a_value() -> None:
+    """An example, a default, its choices; a secret has none."""
+    without = [path for path, option in options(environment_spec()) if not shows_a_value(option)]
+    assert [path for path in without if "secret" not in path] == []
+
+
+def options(spec: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all options and their suboptions, each with its path."""
+    for name, option in spec.items():
+        yield f"{path}{name}", option
+        yield from options(option.get("options", {}), f"{path}{name}.")
+
+
+def shows_a_value(option: Any) -> bool:
+    """Return whether a reader sees what may be written."""
+    described = option["description"]
+    text = described if isinstance(described, str) else " ".join(described)
+    is_known = bool({"choices", "default", "options"} & {*option}) or option["type"] == "bool"
+    return is_known or bool(re.search(r"[VC]\((?!celery\))", text))
