@@ -22,6 +22,7 @@ VENV_221 = ROOT / ".venv-2.21"
 LANES = 2  # three at a time take two processors as long, and tests get impatient
 SLOWEST = ("fleet", "reliability", "changes", "limit", "default")
 PYLINT = ("pylint",)  # takes half of the time of sanity
+ELSEWHERE = ("changelog", "pep8", "yamllint")  # say less than antsibull-changelog, ruff and yamllint, which have steps
 ONCE = ("changelog", "pep8", "runtime-metadata", "yamllint")  # say the same with each ansible-core
 WITH_221 = ("broker", "fleet", "limit")  # the other scenarios have the oldest ansible-core that is supported
 
@@ -54,12 +55,14 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
     """Return the steps that need no host, the slow one first.
 
     :param skipped: tests of ansible-test that are left out.
-    :param processes: whether the unit tests are run that start Celery, which takes half of their time.
+    :param processes: whether the unit tests are run that start Celery, and modules imported with every Python, which
+        takes half of the time.
     """
     skip = [f"--skip-test={test}" for test in skipped]
     on_hosts = ["plugins/modules", "plugins/module_utils", *map(str, ROOT.glob("roles/*/files"))]
+    pythons = [] if processes else [f"--python={sys.version_info.major}.{sys.version_info.minor}"]  # or each
     return [
-        Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip]),
+        Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip, *pythons]),
         unit_tests("unit tests", VENV, *([] if processes else ["-m", "not processes"])),
         Step("galaxy-importer", ["python", "-m", "tests.galaxy"]),
         Step("ansible-lint", ["ansible-lint", "--offline"]),
@@ -154,7 +157,7 @@ def main() -> int:
     python = at_least("3.12") if everything else None
     notes = []
     if not everything:
-        outcomes = together(without_hosts(PYLINT, processes=False))
+        outcomes = together(without_hosts([*PYLINT, *ELSEWHERE], processes=False))
     elif python is None:
         notes.append("not run with ansible-core 2.21: there is no Python 3.12 or newer here")
         outcomes = together(without_hosts([], processes=True)) + together(with_hosts(VENV))
