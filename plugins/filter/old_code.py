@@ -10,7 +10,7 @@ short_description: Which services of the fleet still run the old code
 version_added: 1.0.0
 author: The stalk.celery authors
 description:
-  - After a rolling restart that stopped on the way, says for each host what was not restarted.
+  - After a rolling restart that stopped on the way, says for each host what was not restarted or handed over.
 options:
   _input:
     description: The hosts of the play.
@@ -56,7 +56,7 @@ def old_code(
     for host in hosts:
         ran = hostvars[host].get(running, [])
         told = hostvars[host].get(restarted, {})
-        done = {*told.get("restarted", []), told.get("failed_unit")}
+        done = {*told.get("restarted", []), *told.get("failed_units", [])} - {*told.get("remaining", [])}
         found[host] = [unit for unit in ran if unit not in done]
     return [f"{host}: {', '.join(units)}" for host, units in found.items() if units]
 

@@ -70,6 +70,7 @@ def measures(directory: Path) -> list[Measure]:
         Measure("no change, builtin modules", play(BUILTIN, many)),
         Measure("one worker of 21 changed", play(SITE, many, *limit), lambda number: change(many, number)),
         Measure("one of 21 changed, builtin modules", builtin),
+        Measure("restart, 21 services", play("playbooks/restart.yml", many, *limit)),
         Measure("verify, 21 services", play("playbooks/verify.yml", many, *limit)),
         Measure("status, 21 services", play("playbooks/status.yml", many, *limit)),
     ]

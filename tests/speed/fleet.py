@@ -14,7 +14,9 @@ from tests.runs import ROOT
 
 SOURCE = ROOT / "molecule" / "default" / "inventory"
 ENVIRONMENTS = ("live", "uat", "debug")
-WORKERS = [{"name": f"w{number}", "queues": [f"queue{number}"], "pool": "solo"} for number in range(1, 6)]
+WORKERS = [
+    {"name": f"w{number}", "queues": [f"queue{number}"], "pool": "solo", "overlap": True} for number in range(1, 6)
+]
 
 
 def inventory(directory: Path, hosts: dict[str, str], services: dict[str, Any]) -> Inventory:

@@ -42,7 +42,7 @@ for _number in range(int(count)):
     app.send_task("meta_edc.tasks.sleep", [float(seconds)], queue=queue)
 print("null")
 """
-LONGEST_WAIT = 10  # seconds, for a task while one of two workers restarts on a busy machine
+LONGEST_WAIT = 2  # seconds, as promised
 
 
 def worker(host: str = "app1") -> Service:
@@ -220,14 +220,14 @@ def test_a_release_that_cannot_be_imported_restarts_nothing(inventory: Inventory
 
 
 def test_a_release_that_does_not_start_stops_at_the_first_service_and_is_rolled_back(inventory: Inventory) -> None:
-    """The message says what still runs the old code; a rollback brings all of it back."""
+    """The old process goes on. The message says what still runs the old code; a rollback brings all of it back."""
     EDC.deploy(HOSTS, "5", NEVER_READY)
     before = {host: processes(host) for host in HOSTS}
     output = refused("-l", "live", playbook=RESTART, inventory=inventory)
     assert "this release does not start" in output
     assert "app3" in output.partition("old code")[2]
-    changed = {(host, unit) for host in HOSTS for unit, found in processes(host).items() if found != before[host][unit]}
-    assert len(changed) == 1
+    assert "app1: celery-live-w1.service" in output.partition("old code")[2]
+    assert {host: processes(host) for host in HOSTS} == before
     converged("-l", "live", playbook=ROLLBACK, inventory=inventory)
     assert {EDC.current(host) for host in HOSTS} == {"3"}
     assert releases(HOSTS) == dict.fromkeys(HOSTS, "3")

@@ -172,6 +172,7 @@ class AppClient:
             "accepted": sum(count for name, count in totals.items() if name != CANARY),
             "pool": "threads" if module == "thread" else module,
             "concurrency": pool.get("max-concurrency"),
+            "pid": stats.get("pid"),
         }
 
     def default_queues(self) -> list[str]:

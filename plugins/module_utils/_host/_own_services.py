@@ -11,13 +11,14 @@ import os
 from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import assignments, parsed
 from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _systemctl
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
-from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _handover, _owned
 from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Unit, failing_name
 
 PROPERTIES = (
     *_systemctl.PROPERTIES,
+    *_handover.PROPERTIES,
     "ActiveExitTimestampMonotonic",
     "Environment",
     "EnvironmentFiles",

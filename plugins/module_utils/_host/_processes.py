@@ -21,6 +21,10 @@ _HEAD = 4096
 _COMMAND = 60  # characters
 _IDS = re.compile(r"(?m)^Uid:\s+(\d+)\s+\d+\s+(\d+)")  # the real and the saved one: those of whoever may send a signal
 _DEAD = re.compile(r"(?m)^State:\s+[ZX]")
+_START_TIME = 19  # of the fields of /proc/PID/stat, after the name
+_SHARE = re.compile(r"(?m)^Pss:\s+(\d+) kB")
+_AVAILABLE = re.compile(r"(?m)^MemAvailable:\s+(\d+) kB")
+_CONTROL_GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")  # of the kernel's second and first interface
 _GRACE = 3  # seconds from SIGTERM to SIGKILL
 _PAUSE = 0.1
 
@@ -46,6 +50,33 @@ def of_user(uid: int) -> list[Process]:
         if ids and str(uid) in ids.groups() and not _DEAD.search(status):
             found.append(Process(int(name), _command(name), unit_of(_read(name, "cgroup"))))
     return sorted(found, key=lambda process: process.pid)
+
+
+def started_at(pid: str, otherwise: int) -> int:
+    """Return when a process started, in microseconds of CLOCK_MONOTONIC; ``otherwise`` where that cannot be told.
+
+    The kernel tells it with the time that the host was asleep, which nobody knows to be before the start or after it.
+    """
+    asleep = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    if asleep > 1 or len(fields) <= _START_TIME:
+        return otherwise
+    return (int(fields[_START_TIME]) + 1) * 1_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def memory(control_group: str) -> int:
+    """Return the bytes of memory that the processes of a control group of systemd use, what they share counted once."""
+    if not control_group:
+        return 0
+    texts = (_read(root + control_group, "cgroup.procs") for root in _CONTROL_GROUPS)
+    found = (_SHARE.search(_read(pid, "smaps_rollup")) for text in texts for pid in text.split())
+    return sum(int(share[1]) * 1024 for share in found if share)
+
+
+def free_memory() -> int:
+    """Return the bytes of memory that new processes can have on this host."""
+    found = _AVAILABLE.search(_read("", "meminfo"))
+    return int(found[1]) * 1024 if found else 0
 
 
 def unit_of(cgroups: str) -> str:

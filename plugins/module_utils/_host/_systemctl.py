@@ -12,7 +12,7 @@ import uuid
 from typing import Callable, Iterable, Sequence, Tuple
 
 from ansible_collections.stalk.celery.plugins.module_utils._formats import _strangers
-from ansible_collections.stalk.celery.plugins.module_utils._host import _bounded, _paths
+from ansible_collections.stalk.celery.plugins.module_utils._host import _bounded, _paths, _processes
 from ansible_collections.stalk.celery.plugins.module_utils._host._bounded import Said
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Unit
 
@@ -81,7 +81,7 @@ class Systemd:
         blocks = [block for block in output.split("\n\n") if block.strip()]
         if len(blocks) != len(names):
             raise SystemdError(f"systemctl show described {len(blocks)} of {len(names)} units: {output}")
-        return {name: Unit(name, _properties(block)) for name, block in zip(names, blocks)}
+        return {name: Unit(name, _of_process(_properties(block))) for name, block in zip(names, blocks)}
 
     def reload(self) -> None:
         """Make the manager read all unit files again."""
@@ -103,7 +103,7 @@ class Systemd:
             self._must("disable", "--", *names)
 
     def jobs(self, verb: str, names: Sequence[str]) -> bool:
-        """Start, stop or restart ``names`` in parallel and wait for all of them; False if the time is over before."""
+        """Start, stop, restart or reload ``names`` in parallel and wait for all; False if the time is over before."""
         if not names:
             return True
         code, _output, _errors = self._call(self._deadline - time.monotonic(), "systemctl", verb, "--", *names)
@@ -118,9 +118,16 @@ class Systemd:
             this_start = [f"_SYSTEMD_INVOCATION_ID={invocation}", "+", f"INVOCATION_ID={invocation}"]
         else:
             this_start = [f"--unit={unit.name}", f"--since=@{self._since}"]
+        return self._journal(*this_start)
+
+    def journal_of(self, pids: Iterable[int]) -> str:
+        """Return the last lines in the journal of the processes ``pids``, of which there has to be one."""
+        return self._journal(*(f"_PID={pid}" for pid in pids), f"--since=@{self._since}")
+
+    def _journal(self, *chosen: str) -> str:
         options = ["--no-pager", "--quiet", "--output=cat", f"--lines={_JOURNAL_LINES}"]
         self._call(_PATIENCE, "journalctl", "--sync")
-        command = ["journalctl", *options, *this_start]
+        command = ["journalctl", *options, *chosen]
         return _bounded.run(command, _PATIENCE, into=_bounded.Tail(), environ=_ENVIRON).output
 
     def version(self) -> str:
@@ -183,6 +190,18 @@ def needs_reload(units: Iterable[Unit]) -> bool:
         unit["NeedDaemonReload"] == "yes" or (unit["LoadState"] != "loaded" and unit_file_exists(unit.name))
         for unit in units
     )
+
+
+def _of_process(properties: dict[str, str]) -> dict[str, str]:
+    """Return ``properties`` with the time when the main process started; systemd 252 has that of its taking over.
+
+    One that has taken over is younger than the last start of the unit.
+    """
+    told, up = (properties.get(f"{event}TimestampMonotonic", "") for event in ("ExecMainStart", "ActiveEnter"))
+    if not (told.isdigit() and up.isdigit() and int(told) > int(up) > 0):
+        return properties
+    started = _processes.started_at(properties.get("MainPID", ""), int(told))
+    return {**properties, "ExecMainStartTimestampMonotonic": str(min(started, int(told)))}
 
 
 def _properties(block: str) -> dict[str, str]:

@@ -39,6 +39,7 @@ _NODE = fields(
         "accepted": number,
         "pool": string,
         "concurrency": known(number),
+        "pid": known(number),
     }
 )
 _RESULT = fields(

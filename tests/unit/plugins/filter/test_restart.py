@@ -31,12 +31,14 @@ def test_no_migrations_where_none_are_wanted_or_nothing_runs() -> None:
 
 
 def test_what_still_runs_the_old_code() -> None:
-    """The host at which it stopped, the ones that come later, and none that was not asked for anything."""
+    """The host at which it stopped, those that come later, what was not handed over, and none that was not asked."""
     running = {"ran": ["w1", "w2", "w3"]}
     hostvars: dict[str, dict[str, Any]] = {
         "app1": {**running, "restarted": {"restarted": ["w1", "w2", "w3"]}},
-        "app2": {**running, "restarted": {"restarted": ["w1"], "failed_unit": "w2"}},
+        "app2": {**running, "restarted": {"restarted": ["w1"], "failed_units": ["w2"]}},
         "app3": running,
+        "app4": {**running, "restarted": {"restarted": ["w1"], "failed_units": ["w2"], "remaining": ["w2", "w3"]}},
         "db1": {},
     }
-    assert old_code(list(hostvars), hostvars, "ran", "restarted") == ["app2: w3", "app3: w1, w2, w3"]
+    found = old_code(list(hostvars), hostvars, "ran", "restarted")
+    assert found == ["app2: w3", "app3: w1, w2, w3", "app4: w2, w3"]

@@ -24,6 +24,7 @@ REQUEST = {"do": "verify", "nodes": {"w1@app1": []}}
 NODE = {
     "queues": ["celery"], "active": [], "reserved": 0, "scheduled": 0, "total": 0, "accepted": 0, "pool": "prefork",
     "concurrency": 8,
+    "pid": 4242,
 }
 ANSWER: dict[str, Any] = {
     "nodes": {"w1@app1": NODE}, "later": {"w1@app1": None}, "wanted": {"w1@app1": ["celery"]},

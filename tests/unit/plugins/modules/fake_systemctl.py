@@ -49,6 +49,16 @@ def down(unit: dict[str, Any], name: str) -> int:
     return 0
 
 
+def hand_over(unit: dict[str, Any]) -> int:
+    """Give a unit another main process; one that has ``refuses`` gets these properties instead and fails its job."""
+    if "refuses" in unit:
+        unit.update(unit["refuses"])
+        return 1
+    now = str(time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+    unit.update(MainPID=str(int(unit.get("MainPID", "0")) + 1), ExecMainStartTimestampMonotonic=now)
+    return 0
+
+
 def run_once(name: str) -> dict[str, Any]:
     """Run a oneshot unit of the transient directory: keeps what it saw, writes what the test told it to."""
     text = (HERE / "transient" / name).read_text()
@@ -88,6 +98,8 @@ def act(verb: str, units: dict[str, Any], name: str) -> int:
         return up(unit, name)
     if verb == "stop":
         return down(unit, name)
+    if verb == "reload":
+        return hand_over(unit)
     unit.update(
         {
             "enable": {"UnitFileState": unit.get("enables_as", "enabled")},

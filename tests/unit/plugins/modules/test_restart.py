@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._host import _context
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _processes
 from ansible_collections.stalk.celery.plugins.module_utils._host._context import Context
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.modules import restart
@@ -19,6 +20,11 @@ from .conftest import Manager, Run
 
 Answers = dict[str, Any]
 HOST = os.uname().nodename
+MIB = 2**20
+RELOAD = (
+    "{{ path=/usr/bin/env ; argv[]=/usr/bin/env python3 /x/celery_handover.py -- x ; pid=77 ; code={} ; status={} }}"
+)
+HANDS_OVER = RELOAD.format("exited", 0)
 BROKEN = {"ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code", "InvocationID": "cafe"}
 
 
@@ -26,6 +32,14 @@ BROKEN = {"ActiveState": "activating", "SubState": "auto-restart", "Result": "ex
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(restart, "_SETTLE", 0)
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of what the module warns of."""
+    texts: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: texts.append(text))
+    return texts
 
 
 @pytest.fixture
@@ -53,6 +67,19 @@ def asked(monkeypatch: pytest.MonkeyPatch, manager: Manager) -> Callable[..., li
     return answers
 
 
+def hands_over(manager: Manager, project: Project, *names: str, **properties: Any) -> list[str]:
+    """Make a host have workers that can be handed over; returns their units."""
+    units = [project.service(manager, name) for name in names]
+    for name, unit in zip(names, units, strict=True):
+        own = project.properties(project.directory / f"{name}.conf")
+        manager.running(unit, **{**own, "ExecReload": HANDS_OVER, **properties})
+    return units
+
+
+def jobs(manager: Manager) -> list[str]:
+    return [call for call in manager.calls if call.startswith(("restart ", "reload "))]
+
+
 def restarts(manager: Manager) -> int:
     return sum(call.startswith("restart ") for call in manager.calls)
 
@@ -76,7 +103,8 @@ def test_it_ends_at_the_first_that_does_not_come_back(
     nodes = asked()
     result = run("restart", units=units)
     assert f"{units[1]} is not up: activating (auto-restart)" in result["msg"]
-    assert (result["restarted"], result["failed_unit"], result["remaining"]) == ([units[0]], units[1], [units[2]])
+    assert (result["restarted"], result["failed_units"]) == ([units[0]], [units[1]])
+    assert result["remaining"] == [units[2]]
     assert f"restart {units[2]}" not in manager.calls
     assert nodes == ["w1, restarts: 1"] * 2
 
@@ -172,3 +200,123 @@ def test_check_mode_restarts_nothing(
     nodes = asked()
     result = run("restart", check=True, units=units)
     assert (result["changed"], result["restarted"], nodes, restarts(manager)) == (True, units, [], 0)
+
+
+def test_workers_are_handed_over_together_before_the_others_are_restarted(
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]]
+) -> None:
+    beat = project.service(manager, "beat", kind="beat")
+    units = hands_over(manager, project, "w1", "w2")
+    lock = project.service(manager, "lock")
+    asked()
+    result = run("restart", units=[beat, *units, lock])
+    assert jobs(manager) == [f"reload {' '.join(units)}", f"restart {lock}", f"restart {beat}"]
+    assert (result["restarted"], result["handed_over"]) == ([*units, lock, beat], units)
+    assert (result["remaining"], result["failed_units"]) == ([], [])
+
+
+def test_as_many_at_a_time_as_are_asked_for(
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]]
+) -> None:
+    """Of the workers that are restarted one at a time, whatever is asked for: they may have a queue in common."""
+    units = hands_over(manager, project, "w1", "w2", "w3")
+    others = [project.service(manager, name) for name in ("w4", "w5")]
+    asked()
+    run("restart", units=[*units, *others], parallel=2)
+    assert jobs(manager) == [f"reload {' '.join(units[:2])}", f"reload {units[2]}", *(f"restart {o}" for o in others)]
+
+
+def test_what_may_not_be_handed_over_is_restarted(
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]]
+) -> None:
+    units = hands_over(manager, project, "w1", "w2")
+    asked()
+    result = run("restart", units=units, hand_over=units[1:])
+    assert jobs(manager) == [f"reload {units[1]}", f"restart {units[0]}"]
+    assert result["handed_over"] == units[1:]
+
+
+def test_the_new_process_has_to_answer(
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]]
+) -> None:
+    """An answer of the old one, which drains, proves nothing."""
+    (unit,) = hands_over(manager, project, "w1", MainPID="500")
+    asked(w1={"nodes": {f"w1@{HOST}": {"queues": [], "pid": 500}}})
+    result = run("restart", units=[unit], patience=1)
+    assert result["msg"] == f"{unit} is up, but it does not work: its node w1@{HOST} does not answer within 1 s."
+    assert (result["restarted"], result["failed_units"], result["remaining"]) == ([], [unit], [])
+
+
+def test_where_the_new_process_does_not_start_the_old_one_goes_on(
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]]
+) -> None:
+    """It runs the old code like those whose turn had not come; what started beside it works."""
+    units = hands_over(manager, project, "w1", "w2", "w3")
+    own = project.properties(project.directory / "w2.conf")
+    refuses = {"ExecReload": RELOAD.format("exited", 1), "ReloadResult": "exit-code"}
+    manager.running(units[1], **{**own, "ExecReload": HANDS_OVER, "refuses": refuses})
+    manager.journal.write_text("w2: no hand-over, the old process goes on: the new process 78 ended with exit code 1\n")
+    asked()
+    result = run("restart", units=units, parallel=2)
+    assert f"{units[1]} was not handed over, and its old process goes on: the new process 78 ended" in result["msg"]
+    assert (result["restarted"], result["failed_units"]) == ([units[0]], [units[1]])
+    assert result["remaining"] == units[1:]
+    assert jobs(manager) == [f"reload {units[0]} {units[1]}"]
+    assert any("_PID=77" in line for line in manager.asked)
+    assert any("_PID=78" in line for line in manager.asked)
+
+
+def test_a_process_that_takes_no_part_is_restarted(
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]], warnings: list[str]
+) -> None:
+    (unit,) = hands_over(manager, project, "w1", refuses={"ExecReload": RELOAD.format("exited", 3)})
+    asked()
+    result = run("restart", units=[unit])
+    assert jobs(manager) == [f"reload {unit}", f"restart {unit}"]
+    assert (result["restarted"], result["handed_over"]) == ([unit], [])
+    assert "its process takes no part in a hand-over" in warnings[0]
+
+
+def test_a_worker_without_room_for_a_second_process_is_restarted(
+    run: Run,
+    manager: Manager,
+    project: Project,
+    asked: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    warnings: list[str],
+) -> None:
+    """The others are handed over, as many at a time as have room."""
+    units = hands_over(manager, project, "small1", "small2", "small3", "large")
+    monkeypatch.setattr(_processes, "memory", lambda group: {"": 200, "/large": 600}[group] * MIB)
+    monkeypatch.setattr(_processes, "free_memory", lambda: 1000 * MIB)
+    own = project.properties(project.directory / "large.conf")
+    manager.running(units[3], **{**own, "ExecReload": HANDS_OVER, "ControlGroup": "/large"})
+    asked()
+    run("restart", units=units, parallel=9)
+    assert jobs(manager) == [f"reload {' '.join(units[:2])}", f"reload {units[2]}", f"restart {units[3]}"]
+    assert f"{units[3]} is restarted instead of handed over: twice its present memory is 1200 MiB" in warnings[0]
+
+
+def test_memory_max_is_a_limit_for_both_processes(
+    run: Run,
+    manager: Manager,
+    project: Project,
+    asked: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    warnings: list[str],
+) -> None:
+    (unit,) = hands_over(manager, project, "w1", MemoryMax=str(700 * MIB))
+    monkeypatch.setattr(_processes, "memory", lambda _group: 400 * MIB)
+    monkeypatch.setattr(_processes, "free_memory", lambda: 10000 * MIB)
+    asked()
+    run("restart", units=[unit])
+    assert jobs(manager) == [f"restart {unit}"]
+    assert "is 800 MiB, and its MemoryMax= is 700 MiB" in warnings[0]
+
+
+def test_check_mode_says_what_would_be_handed_over(
+    run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]]
+) -> None:
+    units = [*hands_over(manager, project, "w1"), project.service(manager, "w2")]
+    result = run("restart", check=True, units=units)
+    assert (result["restarted"], result["handed_over"], jobs(manager)) == (units, units[:1], [])

@@ -58,7 +58,7 @@ class Host:
             W1,
             **{
                 "MainPID": str(os.getpid()),
-                "ActiveEnterTimestampMonotonic": str(monotonic(100)),
+                "ActiveEnterTimestampMonotonic": str(properties.get("since", monotonic(100))),
                 "User": USER,
                 "Group": "live",
                 "WorkingDirectory": str(self.current),
@@ -66,7 +66,7 @@ class Host:
                 "MemoryCurrent": "1048576",
                 "NRestarts": "2",
                 "StatusText": "connected; 1 running",
-                "since": monotonic(50),
+                "since": monotonic(101),
                 **properties,
             },
         )
@@ -163,6 +163,15 @@ def test_files_written_after_the_start_make_a_service_stale(run: Run, host: Host
     _disk.record_change(W1)
     assert services(run)[0]["stale"] == ["configuration"]
     host.worker(since=monotonic())
+    assert services(run)[0]["stale"] == []
+
+
+def test_a_process_is_as_old_as_its_start_when_it_has_taken_over(run: Run, host: Host) -> None:
+    """For systemd 252 it is as old as its taking over; what was written in between it has not read."""
+    _disk.record_change(W1)
+    host.worker(since=monotonic(-1), ActiveEnterTimestampMonotonic=str(monotonic(100)))
+    assert services(run)[0]["stale"] == ["configuration"]
+    host.worker(since=monotonic(-1))
     assert services(run)[0]["stale"] == []
 
 

@@ -25,10 +25,15 @@ PATIENCE = 10.0  # seconds for an answer of a process that is not busy
 PAUSE = 0.1
 MARGIN = 10.0  # before TimeoutStartSec= is over, systemd kills this program, and nobody would end what it started
 JOURNAL = "/run/systemd/journal/stdout"
+FAILED, UNABLE = 1, 3  # exit codes; the second says that the old process takes no part, and has to be restarted
 
 
 class HandoverError(Exception):
     """Nothing was handed over; the text is why."""
+
+
+class UnableError(HandoverError):
+    """The old process takes no part, whatever the new one is."""
 
 
 class StoppedError(Exception):
@@ -126,14 +131,14 @@ class Channel:
         self.socket.bind(self.path)
 
     def ask(self, path: str, name: str, text: str = "") -> str:
-        """Return what a process answers under the ``name`` of what it is told. Raises HandoverError if it does not."""
+        """Return what a process answers under the ``name`` of what it is told. Raises UnableError if it does not."""
         try:
             self.socket.sendto(f"{name}={text}".encode(), path)
         except OSError as error:
-            raise HandoverError(f"{path} takes no hand-over ({error.strerror}): restart the service") from None
+            raise UnableError(f"{path} takes no hand-over ({error.strerror}): restart the service") from None
         answer = self.hear(name, PATIENCE)
         if answer is None:
-            raise HandoverError(f"{path} does not answer within {PATIENCE:g} s")
+            raise UnableError(f"{path} does not answer within {PATIENCE:g} s: restart the service")
         return answer
 
     def hear(self, name: str, seconds: float) -> str | None:
@@ -223,7 +228,7 @@ def main(arguments: Sequence[str]) -> int:
         hand_over(channel, options)
     except HandoverError as error:
         sys.stderr.write(f"{options.identifier}: no hand-over, the old process goes on: {error}\n")
-        return 1
+        return UNABLE if isinstance(error, UnableError) else FAILED
     except StoppedError:  # with the unit, which has not failed by that
         sys.stderr.write(f"{options.identifier}: no hand-over, since it was told to stop\n")
     finally:
