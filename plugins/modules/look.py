@@ -403,7 +403,7 @@ def changed_environments(
 def unsettled(systemd: Systemd, requests: Sequence[_units.Request]) -> list[str]:
     """Return the units that the module units would act on."""
     names = [request.name for request in requests]
-    plan = _units.plan(requests, (), (), systemd.show(names), _disk.change_times(names))
+    plan = _units.plan(requests, (), (), systemd.show(names), _disk.change_times(names), {})
     return sorted({*plan.enable, *plan.disable, *plan.stop, *plan.start, *plan.restart})
 
 

@@ -18,7 +18,8 @@ description:
   - The others are restarted, after that. A stop is warm. Of the workers of one environment only one is restarted at a
     time, so that the others go on.
   - A worker is restarted, with a warning, where twice the memory that it uses is more than C(MemoryMax=) of its unit or
-    than the host has left, and where its process takes no part in a hand-over.
+    than the host has left, and where its process takes no part in a hand-over. It is also restarted where the
+    M(stalk.celery.files) module noted that what changed in its unit needs it.
   - The next services have their turn when systemd calls the ones before them active and, of a worker, when its node
     answers at the broker, which is asked in the context of its service. After a hand-over it is the new process that
     has to answer.
@@ -41,10 +42,6 @@ options:
     type: list
     elements: str
     required: true
-  hand_over:
-    description: Those of O(units) that may be handed over, by default all of them. The others are restarted.
-    type: list
-    elements: str
   parallel:
     description:
       - How many services are handed over or restarted at the same time, at most.
@@ -102,11 +99,11 @@ remaining:
 """
 
 import time
-from typing import Any, Callable, Collection, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments
-from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _handover, _own_services
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _disk, _handover, _own_services
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _handover as _ways
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _units, _verify
@@ -150,10 +147,11 @@ class Restart:
         """Return what the module returns."""
         return {key: getattr(self, key) for key in ("restarted", "handed_over", "failed_units", "remaining")}
 
-    def able(self, names: Collection[str] | None) -> list[str]:
-        """Return those that can be handed over, if they are among ``names``."""
-        able = [name for name, service in self._services.items() if _ways.is_able(service.unit)]
-        return [name for name in able if names is None or name in names]
+    def able(self) -> list[str]:
+        """Return those for which a hand-over is possible, and does."""
+        cold = _disk.cold_change_times(self._services)
+        units = [service.unit for service in self._services.values()]
+        return [unit.name for unit in units if unit.can_hand_over and cold.get(unit.name, 0) <= unit.started_at]
 
     def run(self, able: Sequence[str]) -> None:
         """Hand over those that are ``able``, and restart the others. Raises RestartError if one does not work."""
@@ -268,7 +266,6 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "units": {"type": "list", "elements": "str", "required": True},
-            "hand_over": {"type": "list", "elements": "str"},
             "parallel": {"type": "int", "default": 0},
             "timeout": {"type": "int", "default": 900},
             "patience": {"type": "int", "default": 30},
@@ -283,7 +280,7 @@ def main() -> None:
         work = Restart(systemd, services, most, options["patience"], module.warn)
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error), restarted=[], handed_over=[], failed_units=[], remaining=[])
-    able = work.able(options["hand_over"])
+    able = work.able()
     if module.check_mode:
         module.exit_json(changed=bool(services), **{**work.result, "restarted": work.remaining, "handed_over": able})
     try:

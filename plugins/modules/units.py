@@ -14,9 +14,14 @@ author:
 description:
   - Enables, starts, restarts and stops any number of units with a constant number of calls of C(systemctl), which does
     the work in parallel, and waits until all of them are up.
-  - A running unit is restarted as well when M(stalk.celery.files) wrote one of its files after its main process had
-    started. So a run that died in between is made good by the next one. The times compared are those of the monotonic
-    clock, since the wall clock may jump.
+  - A worker whose unit can do so is handed over instead of restarted (C(systemctl reload)), where the
+    M(stalk.celery.files) module noted that a new process sees all of what changed. The new process takes the place of
+    the old one when it consumes, and the old one lets its tasks end. Of what systemd applies to the whole unit, such as
+    the user, the type and the limits of its control group, it would not. A worker is also restarted, with a warning,
+    where twice the memory that it uses is more than C(MemoryMax=) of its unit or than the host has left.
+  - A running unit is restarted or handed over as well when M(stalk.celery.files) wrote one of its files after its main
+    process had started. So a run that died in between is made good by the next one. The times compared are those of the
+    monotonic clock, since the wall clock may jump.
   - Makes systemd read its unit files again only where that is necessary.
   - When a unit does not come up, the message has its state and its last 30 lines in the journal.
 attributes:
@@ -49,7 +54,8 @@ options:
   restart:
     description:
       - Units whose configuration changed.
-      - Those that run are restarted. Those that do not are left as they are, unless O(units) says otherwise.
+      - Those that run are restarted or handed over. Those that do not are left as they are, unless O(units) says
+        otherwise.
     type: list
     elements: str
     default: []
@@ -116,6 +122,12 @@ restarted:
   type: list
   elements: str
   sample: []
+handed_over:
+  description: Units that were handed over to a new process.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 stopped:
   description: Units that were stopped.
   returned: success
@@ -155,13 +167,15 @@ units:
 """
 
 import os
+from dataclasses import dataclass, field, replace
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments
-from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _paths, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk, _handover, _paths, _systemctl
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _files, _units
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _handover as _ways
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Plan, Request, Unit
 
 
@@ -203,8 +217,8 @@ def change(
     problems = _units.problems(requests, units, may_be_missing=check_mode)
     if problems:
         raise ValueError("\n".join(problems))
-    plan = _units.plan(requests, restart, leaving, units, _disk.change_times(staying))
-    now = units
+    plan = _units.plan(requests, restart, leaving, units, _disk.change_times(staying), _disk.cold_change_times(staying))
+    now, handed_over = units, HandedOver(plan)
     if not check_mode:
         stopped = stop(systemd, plan)
         remove(systemd, files)
@@ -212,17 +226,20 @@ def change(
         unwanted = [*leaving, *(request.name for request in requests if not request.started)]
         systemd.reset_failed([*plan.reset, *_units.failed({**units, **stopped}, unwanted)])
         systemd.enable(plan.enable)
-        now = start(systemd, requests, plan, staying)
+        handed_over = hand_over(systemd, plan)
+        now = start(systemd, requests, handed_over, staying)
     return {
         "changed": plan.changes or bool(files),
         "started": list(plan.start),
-        "restarted": list(plan.restart),
+        "restarted": list(handed_over.plan.restart),
+        "handed_over": list(handed_over.plan.hand_over),
         "stopped": list(plan.stop),
         "enabled": list(plan.enable),
         "disabled": list(plan.disable),
         "removed": list(files),
         "units": described(now, staying),
-        "diff": _units.diff(names, plan, units),
+        "diff": _units.diff(names, handed_over.plan, units),
+        "warnings": [f"{name} is restarted instead of handed over: {why}." for name, why in handed_over.cold.items()],
     }
 
 
@@ -239,11 +256,12 @@ def own_files(paths: Sequence[str], marker_prefixes: Sequence[str]) -> list[str]
 
 def look(systemd: Systemd, names: Sequence[str], check_mode: bool) -> dict[str, Unit]:
     """Return the units as their files on disk have them; in check mode as systemd has them."""
-    units = systemd.show(names)
+    properties = (*_systemctl.PROPERTIES, *_ways.PROPERTIES)
+    units = systemd.show(names, properties)
     if check_mode or not _systemctl.needs_reload(units.values()):
         return units
     systemd.reload()
-    return systemd.show(names)
+    return systemd.show(names, properties)
 
 
 def stop(systemd: Systemd, plan: Plan) -> dict[str, Unit]:
@@ -265,11 +283,36 @@ def remove(systemd: Systemd, files: Sequence[str]) -> None:
         systemd.reload()
 
 
-def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequence[str]) -> dict[str, Unit]:
-    """Restart and start, and return all ``names``. Raises UnitsError if one that should be up is not."""
+@dataclass(frozen=True)
+class HandedOver:
+    """A plan as it is after the hand-overs: which are done, and which units are restarted instead, and why.
+
+    ``failed`` says of units whose old processes go on why they do.
+    """
+
+    plan: Plan
+    cold: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def hand_over(systemd: Systemd, plan: Plan) -> HandedOver:
+    """Hand over what the ``plan`` says, as far as it can be."""
+    rounds = list(_handover.rounds(systemd, plan.hand_over, _handover.at_a_time(0)))
+    cold = {name: reason for one in rounds for name, reason in one.cold.items()}
+    failed = {name: reason for one in rounds for name, reason in one.failed.items()}
+    done = tuple(name for one in rounds for name in one.done)
+    return HandedOver(replace(plan, restart=(*plan.restart, *cold), hand_over=done), cold, failed)
+
+
+def start(
+    systemd: Systemd, requests: Sequence[Request], handed_over: HandedOver, names: Sequence[str]
+) -> dict[str, Unit]:
+    """Restart and start, and return all ``names``. Raises UnitsError if one that should be up is not, or is old."""
+    plan = handed_over.plan
     in_time = systemd.jobs("restart", plan.restart) and systemd.jobs("start", plan.start)
     units = systemd.show(names)
     complaints = [
+        *handed_over.failed.values(),
         *(_units.explain(unit, systemd.journal(unit), in_time) for unit in _units.not_up(requests, plan, units)),
         *_units.not_enabled(requests, units),
     ]
@@ -280,7 +323,8 @@ def start(systemd: Systemd, requests: Sequence[Request], plan: Plan, names: Sequ
 
 def described(units: dict[str, Unit], names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return the properties of ``names``, as plain data."""
-    return {name: dict(units[name].properties) for name in names if name in units}
+    told = {name: units[name].properties for name in names if name in units}
+    return {name: {key: one[key] for key in one if key not in _ways.PROPERTIES} for name, one in told.items()}
 
 
 def main() -> None:
@@ -307,6 +351,8 @@ def main() -> None:
         module.fail_json(msg=str(error), units=described(error.units, list(error.units)))
     except (OSError, ValueError, SystemdError) as error:
         module.fail_json(msg=str(error))
+    for text in result.pop("warnings"):
+        module.warn(text)
     if not module._diff:
         del result["diff"]
     module.exit_json(**result)

@@ -168,12 +168,12 @@ def apply(changes: Plan, label: Label) -> None:
     for file in changes.adjust:
         adjust(file)
     for unit in changes.restart:
-        record_change(unit)
+        record_change(unit, cold=unit in changes.cold)
     for file in changes.write:
         make_parents(file.path, label)
         replace(file.path, file.content, file.attributes, label)
     for unit in changes.restart:
-        record_change(unit)
+        record_change(unit, cold=unit in changes.cold)
 
 
 def selinux_labeler(module: AnsibleModule) -> Label:
@@ -217,11 +217,12 @@ def replace(path: str, content: bytes, wanted: Attributes, label: Label) -> None
     _paths.replace(path, content, *_ids(wanted), wanted.mode, label)
 
 
-def record_change(unit: str) -> None:
-    """Note that files of ``unit`` change now, in microseconds of CLOCK_MONOTONIC."""
+def record_change(unit: str, cold: bool = False) -> None:
+    """Note that files of ``unit`` change now, and that a hand-over would not do if it is ``cold``."""
     _make_stamps()
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    _paths.replace(os.path.join(STAMPS, unit), f"{now}\n".encode(), os.getuid(), os.getgid(), 0o600, without_label)
+    text = f"{now} {now if cold else cold_change_times([unit]).get(unit, 0)}\n"
+    _paths.replace(os.path.join(STAMPS, unit), text.encode(), os.getuid(), os.getgid(), 0o600, without_label)
 
 
 def _make_stamps() -> None:
@@ -230,11 +231,19 @@ def _make_stamps() -> None:
 
 def change_times(units: Iterable[str]) -> dict[str, int]:
     """Return when files of ``units`` changed last since the host booted, in microseconds of CLOCK_MONOTONIC."""
-    result = {}
+    return {unit: times[0] for unit, times in _times_of(units)}
+
+
+def cold_change_times(units: Iterable[str]) -> dict[str, int]:
+    """Return when files of ``units`` changed last so that a hand-over would not do."""
+    return {unit: times[-1] for unit, times in _times_of(units)}
+
+
+def _times_of(units: Iterable[str]) -> Iterator[tuple[str, list[int]]]:
     for unit in units:
         with contextlib.suppress(FileNotFoundError, ValueError):
-            result[unit] = int(_paths.read(os.path.join(STAMPS, unit)))
-    return result
+            first, *others = _paths.read(os.path.join(STAMPS, unit)).split()
+            yield unit, [int(first), *map(int, others)]
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Container, Dict, Iterable, Mapping, Union
 
 from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import changed_names
+from ansible_collections.stalk.celery.plugins.module_utils._plan._handover import needs_restart
 
 Diff = Dict[str, str]
 
@@ -88,11 +89,12 @@ Wanted = Union[Directory, File]
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes in the order in which they are made."""
+    """The changes in the order in which they are made, and the units for which a hand-over would not do."""
 
     make: tuple[Directory, ...]
     adjust: tuple[File, ...]
     write: tuple[File, ...]
+    cold: frozenset[str] = frozenset()
 
     @property
     def changed(self) -> bool:
@@ -104,6 +106,7 @@ class Plan:
 
     @property
     def restart(self) -> list[str]:
+        """The units that have to run anew, by a restart or a hand-over."""
         return sorted({file.unit for file in self.write if file.unit})
 
 
@@ -123,7 +126,13 @@ def plan(wanted: Iterable[Wanted], found: Mapping[str, Found]) -> Plan:
             make.extend([item] if existing is None else [])
         elif existing is not None and existing.attributes != item.attributes:
             adjust.append(item)
-    return Plan(tuple(sorted(make, key=_path)), tuple(adjust), tuple(write))
+    cold = frozenset(file.unit for file in write if file.unit and _needs_restart(file, found.get(file.path)))
+    return Plan(tuple(sorted(make, key=_path)), tuple(adjust), tuple(write), cold)
+
+
+def _needs_restart(file: File, existing: Found | None) -> bool:
+    before = existing.content.decode("utf-8", "replace") if existing else ""
+    return needs_restart(file.path, before, file.content.decode("utf-8", "replace"))
 
 
 def renamed(files: Iterable[File], found: Mapping[str, Found]) -> set[str]:

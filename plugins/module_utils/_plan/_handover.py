@@ -7,25 +7,40 @@
 from __future__ import annotations
 
 import re
-from typing import Mapping, Sequence
+from typing import Mapping
 
 from ansible_collections.stalk.celery.plugins.module_utils._formats import _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import without_secrets
+from ansible_collections.stalk.celery.plugins.module_utils._formats._unit_file import settings
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Unit
 
 PROPERTIES = ("ControlGroup", "ExecReload", "MemoryMax", "ReloadResult")
 UNABLE = "its process takes no part in a hand-over"
-_PROGRAM = "/celery_handover.py "
 _UNABLE = "3"  # as in celery_handover: how it ends where the old process takes no part
+# Directives that a process has which a reload starts, or that systemd has as soon as it has read the unit file.
+_OF_A_PROCESS = {
+    *("Description", "Documentation", "Wants", "After", "PartOf", "WantedBy"),
+    *("Environment", "EnvironmentFile", "ExecReload", "ExecStart", "TimeoutStartSec", "TimeoutStopSec"),
+    *("LimitNOFILE", "LimitNPROC", "Nice", "OOMScoreAdjust", "UMask", "WorkingDirectory"),
+    *("BindPaths", "BindReadOnlyPaths", "PrivateIPC", "PrivateMounts", "PrivateTmp", "PrivateUsers", "ProcSubset"),
+    *("ProtectControlGroups", "ProtectHome", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules"),
+    *("ProtectKernelTunables", "ProtectProc", "ProtectSystem", "ReadWritePaths", "TemporaryFileSystem"),
+    *("CapabilityBoundingSet", "KeyringMode", "LockPersonality", "MemoryDenyWriteExecute", "NoNewPrivileges"),
+    *("RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID"),
+    *("SupplementaryGroups", "SystemCallArchitectures", "SystemCallErrorNumber", "SystemCallFilter"),
+}
 _FOR_EACH_PROCESSOR = 2  # a start also waits, for the broker and for other workers
 _MIB = 2**20
 _LAST_RELOAD = re.compile(r"; pid=(?P<pid>\d+) ; code=(?P<code>\S+) ; status=(?P<status>\d+)")
 _NEW_PROCESS = re.compile(r"the new process (\d+) ")
 
 
-def is_able(unit: Unit) -> bool:
-    """Return whether ``unit`` runs, and a reload hands it over."""
-    return unit["ActiveState"] in ("active", "reloading") and unit["MainPID"] != "0" and _PROGRAM in unit["ExecReload"]
+def needs_restart(path: str, before: str, after: str) -> bool:
+    """Return whether a file of a service was changed so that a new process of the unit does not see all of it."""
+    if not path.endswith(".service"):
+        return False
+    old, new = ({*settings(text)} for text in (before, after))
+    return bool({name for _section, name, _value in old ^ new} - _OF_A_PROCESS)
 
 
 def want_of_memory(size: int, limit: str, free: int) -> str:
@@ -108,9 +123,3 @@ def explain(after: Unit, said: str, journal: str, in_time: bool) -> str:
         f"{after.name} was not handed over, and its old process goes on: {reason}. 'journalctl -u {after.name}' on "
         f"this host shows its journal, of which these are the last lines of the new process:{lines}"
     )
-
-
-def told(names: Sequence[str], restarted: Sequence[str]) -> str:
-    """Return which units were handed over and which were ``restarted``, in a sentence or two."""
-    over = f"Handed over to a new process, while the old one drains: {', '.join(names)}." if names else ""
-    return " ".join(filter(None, (over, f"Restarted: {', '.join(restarted)}." if restarted else "")))

@@ -15,6 +15,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan import _exit_co
 
 _UP = ("active", "reloading", "refreshing")
 _DOWN = ("inactive", "failed")
+_HANDOVER = "/celery_handover.py "
 FAILING = "-failing.service"  # as in celery_watch: how the unit is called that fails while a service keeps crashing
 _ENABLED = ("enabled", "enabled-runtime")
 
@@ -51,6 +52,12 @@ class Unit:
         return self["ActiveState"] in _UP and (not self.name.endswith(".service") or self["SubState"] != "exited")
 
     @property
+    def can_hand_over(self) -> bool:
+        """Whether it runs, and a reload gives it another process while the old one drains."""
+        is_active = self["ActiveState"] in ("active", "reloading") and self["MainPID"] != "0"
+        return is_active and _HANDOVER in self["ExecReload"]
+
+    @property
     def is_running(self) -> bool:
         """Whether there is something to restart; also while it starts or waits for its next attempt."""
         return self["ActiveState"] in (*_UP, "activating")
@@ -76,7 +83,7 @@ class Unit:
     def since(self) -> int:
         """When it entered the state that it is in, in microseconds of CLOCK_MONOTONIC; 0 if it never left the first."""
         if self["ActiveState"] in _UP:
-            return self._time("ActiveEnter")
+            return self.ready_at
         if self.is_down:
             return self._time("InactiveEnter")
         return self._time("InactiveExit" if self["ActiveState"] == "activating" else "ActiveExit")
@@ -87,8 +94,11 @@ class Unit:
 
     @property
     def ready_at(self) -> int:
-        """When it was up last, in microseconds of CLOCK_MONOTONIC; 0 if it never was."""
-        return self._time("ActiveEnter")
+        """When it was up last, in microseconds of CLOCK_MONOTONIC; 0 if it never was.
+
+        A process that has taken over started while the one before it was up, and is up since then or a little later.
+        """
+        return max(self._time("ActiveEnter"), self.started_at if self["ActiveState"] in _UP else 0)
 
     @property
     def ending(self) -> str:
@@ -116,11 +126,12 @@ class Plan:
     stop: tuple[str, ...] = ()
     reset: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
+    hand_over: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
-        return bool(self.enable or self.disable or self.stop or self.restart or self.start)
+        return bool(self.enable or self.disable or self.stop or self.restart or self.hand_over or self.start)
 
 
 def plan(
@@ -129,12 +140,13 @@ def plan(
     orphans: Collection[str],
     units: Mapping[str, Unit],
     stamps: Mapping[str, int],
+    cold: Mapping[str, int],
 ) -> Plan:
     """Compare what is wanted to ``units``, which has to hold every unit that is named.
 
     ``restart`` are units whose configuration changed in this run; ``stamps`` tell of changes by name of the unit, in
     microseconds of CLOCK_MONOTONIC, so that a unit that is older than its files is found whatever happened before.
-    ``orphans`` are units that have to go.
+    ``cold`` tell of those changes for which a hand-over would not do. ``orphans`` are units that have to go.
     """
     unwanted = {*orphans, *(request.name for request in requests if not request.started)}
     stale = {
@@ -143,6 +155,7 @@ def plan(
         if request.started and stamps.get(request.name, 0) > units[request.name].started_at
     }
     restarted = {name for name in {*restart, *stale} - unwanted if units[name].is_running}
+    hand_over = {name for name in restarted if would_do(units[name], stamps, cold)}
     start = {
         request.name
         for request in requests
@@ -157,9 +170,16 @@ def plan(
         ),
         stop=_sorted(name for name in unwanted if not units[name].is_down),
         reset=_sorted(failed(units, start)),
-        restart=_sorted(restarted),
+        restart=_sorted(restarted - hand_over),
+        hand_over=_sorted(hand_over),
         start=_sorted(start),
     )
+
+
+def would_do(unit: Unit, stamps: Mapping[str, int], cold: Mapping[str, int]) -> bool:
+    """Return whether a hand-over brings ``unit`` up to date; arguments as in ``plan``."""
+    is_known = stamps.get(unit.name, 0) > unit.started_at >= cold.get(unit.name, 0)
+    return is_known and unit.can_hand_over
 
 
 def _sorted(names: Iterable[str]) -> tuple[str, ...]:
@@ -193,7 +213,7 @@ def failed(units: Mapping[str, Unit], names: Iterable[str]) -> list[str]:
 
 def not_up(requests: Iterable[Request], changes: Plan, units: Mapping[str, Unit]) -> list[Unit]:
     """Return the units that are not up although they should be."""
-    names = [*(request.name for request in requests if request.started), *changes.restart]
+    names = [*(request.name for request in requests if request.started), *changes.restart, *changes.hand_over]
     return [units[name] for name in dict.fromkeys(names) if not units[name].is_up]
 
 
@@ -242,6 +262,8 @@ def diff(names: Iterable[str], changes: Plan, units: Mapping[str, Unit]) -> dict
         before.append(f"{name}: {active}, {enabled}\n")
         if name in changes.restart:
             active = "active, restarted"
+        elif name in changes.hand_over:
+            active = "active, handed over"
         elif name in changes.start:
             active = "active"
         elif name in changes.stop:

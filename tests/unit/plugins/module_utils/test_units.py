@@ -64,8 +64,8 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(
     situation: tuple[list[Request], set[str], set[str], dict[str, Unit], dict[str, int]],
 ) -> None:
     requests, restart, orphans, units, stamps = situation
-    after = done(plan(requests, restart, orphans, units, stamps), units)
-    assert plan(requests, (), orphans, after, stamps) == Plan()
+    after = done(plan(requests, restart, orphans, units, stamps, {}), units)
+    assert plan(requests, (), orphans, after, stamps, {}) == Plan()
 
 
 @given(situations())
@@ -73,7 +73,7 @@ def test_after_a_plan_every_unit_is_as_wanted(
     situation: tuple[list[Request], set[str], set[str], dict[str, Unit], dict[str, int]],
 ) -> None:
     requests, restart, orphans, units, stamps = situation
-    after = done(plan(requests, restart, orphans, units, stamps), units)
+    after = done(plan(requests, restart, orphans, units, stamps, {}), units)
     for request in requests:
         assert after[request.name].is_up is request.started
         assert after[request.name].is_enabled is request.enabled
@@ -88,7 +88,7 @@ def test_nobody_is_touched_twice_or_unasked(
     situation: tuple[list[Request], set[str], set[str], dict[str, Unit], dict[str, int]],
 ) -> None:
     requests, restart, orphans, units, stamps = situation
-    changes = plan(requests, restart, orphans, units, stamps)
+    changes = plan(requests, restart, orphans, units, stamps, {})
     moved = [*changes.stop, *changes.restart, *changes.start]
     assert len(moved) == len(set(moved))
     assert {*moved, *changes.enable, *changes.disable} <= {*(request.name for request in requests), *restart, *orphans}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _processes
+from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _disk, _processes
 from ansible_collections.stalk.celery.plugins.module_utils._host._context import Context
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.modules import restart
@@ -226,12 +226,16 @@ def test_as_many_at_a_time_as_are_asked_for(
     assert jobs(manager) == [f"reload {' '.join(units[:2])}", f"reload {units[2]}", *(f"restart {o}" for o in others)]
 
 
-def test_what_may_not_be_handed_over_is_restarted(
+def test_what_changed_for_the_whole_unit_needs_a_restart(
     run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]]
 ) -> None:
+    """Even if a run died that should have done it, and something else has changed since."""
     units = hands_over(manager, project, "w1", "w2")
     asked()
-    result = run("restart", units=units, hand_over=units[1:])
+    _disk.record_change(units[0], cold=True)
+    for unit in units:
+        _disk.record_change(unit)
+    result = run("restart", units=units)
     assert jobs(manager) == [f"reload {units[1]}", f"restart {units[0]}"]
     assert result["handed_over"] == units[1:]
 

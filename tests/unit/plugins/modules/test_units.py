@@ -32,9 +32,13 @@ def wanted(*names: str, **options: Any) -> list[dict[str, Any]]:
     return [{"name": name, **options} for name in names]
 
 
-def stamp(stamps: Path, unit: str, microseconds: int) -> None:
+RELOAD = "{{ path=/usr/bin/env ; argv[]=/usr/bin/env python3 /celery_handover.py -- x ; pid=77 ; code={} ; status={} }}"
+HANDS_OVER = {"MainPID": "500", "ExecReload": RELOAD.format("exited", 0)}
+
+
+def stamp(stamps: Path, unit: str, microseconds: int, cold: int | None = None) -> None:
     stamps.mkdir(exist_ok=True)
-    (stamps / unit).write_text(f"{microseconds}\n")
+    (stamps / unit).write_text(f"{microseconds} {microseconds if cold is None else cold}\n")
 
 
 def test_new_units_are_enabled_and_started(run: Run, manager: Manager) -> None:
@@ -128,6 +132,67 @@ def test_a_unit_older_than_its_files_is_restarted_once(run: Run, manager: Manage
     result = run("units", units=wanted(W1, W2))
     assert (result["changed"], result["restarted"]) == (True, [W1])
     assert run("units", units=wanted(W1, W2))["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("properties", "cold", "expected"),
+    [
+        pytest.param(HANDS_OVER, 0, "reload", id="a process sees all of it"),
+        pytest.param(HANDS_OVER, 999, "reload", id="what a hand-over would not do is older than the process"),
+        pytest.param(HANDS_OVER, 1000, "reload", id="as old as the process"),
+        pytest.param(HANDS_OVER, 1001, "restart", id="of the whole unit"),
+        pytest.param(HANDS_OVER, None, "restart", id="of the whole unit, and the last change"),
+        pytest.param({"MainPID": "500", "ExecReload": "kill -HUP"}, 0, "restart", id="not made for it"),
+        pytest.param({**HANDS_OVER, "ActiveState": "activating"}, 0, "restart", id="starts"),
+    ],
+)
+def test_a_worker_older_than_its_files_is_handed_over_where_that_does(
+    run: Run, manager: Manager, stamps: Path, properties: dict[str, str], cold: int | None, expected: str
+) -> None:
+    """Also by the run after the one that wrote them; nothing is left to do after it."""
+    manager.running(W1, since=1000, **properties)
+    stamp(stamps, W1, 1002, cold)
+    predicted = run("units", units=wanted(W1), check=True)
+    result = run("units", units=wanted(W1))
+    key = {"reload": "handed_over", "restart": "restarted"}[expected]
+    assert predicted[key] == result[key] == [W1]
+    assert predicted["changed"] is result["changed"] is True
+    assert [call for call in manager.calls if not call.startswith("show ")] == [f"{expected} {W1}"]
+    assert run("units", units=wanted(W1))["changed"] is False
+
+
+def test_what_is_restarted_and_is_known_to_have_changed_for_its_process_alone_is_handed_over(
+    run: Run, manager: Manager, stamps: Path
+) -> None:
+    """Of a unit about which nothing was noted nobody knows it."""
+    manager.running(W1, W2, since=1000, **HANDS_OVER)
+    stamp(stamps, W1, 1002, 0)
+    result = run("units", restart=[W1, W2])
+    assert (result["handed_over"], result["restarted"]) == ([W1], [W2])
+    assert "ExecReload" not in result["units"][W1]
+
+
+def test_where_the_new_process_does_not_start_the_old_one_goes_on_until_the_next_run(
+    run: Run, manager: Manager, stamps: Path
+) -> None:
+    """The others are started all the same."""
+    refuses = {"ExecReload": RELOAD.format("exited", 1), "ReloadResult": "exit-code"}
+    manager.running(W1, since=1000, **HANDS_OVER, refuses=refuses)
+    manager.add(W2)
+    stamp(stamps, W1, 1002, 0)
+    result = run("units", units=wanted(W1, W2))
+    assert f"{W1} was not handed over, and its old process goes on: its reload ended with exit-code" in result["msg"]
+    assert manager.units[W1]["MainPID"] == "500"
+    assert manager.units[W2]["ActiveState"] == "active"
+    manager.running(W1, since=1000, **HANDS_OVER)
+    assert run("units", units=wanted(W1, W2))["handed_over"] == [W1]
+
+
+def test_a_worker_whose_process_takes_no_part_is_restarted(run: Run, manager: Manager, stamps: Path) -> None:
+    manager.running(W1, since=1000, **HANDS_OVER, refuses={"ExecReload": RELOAD.format("exited", 3)})
+    stamp(stamps, W1, 1002, 0)
+    result = run("units", units=wanted(W1))
+    assert (result["handed_over"], result["restarted"]) == ([], [W1])
 
 
 def test_a_broken_stamp_is_none(run: Run, manager: Manager, stamps: Path) -> None:
