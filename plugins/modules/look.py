@@ -22,6 +22,7 @@ description:
     administrator). It runs the same command; C(celery) loads a module by which it parses the whole command line,
     imports the app and its tasks, and ends. The running service goes on all the while, and what the trial needed is
     removed.
+  - Warns of workers for which there is no room to be handed over, so that they are going to be restarted.
   - Warns of directories that the app is set up to write to and that its sandbox closes.
   - Looks for Celery processes that run the application of an environment and are not of its services, such as those of
     an older set-up. No service is started, or started anew, beside one. It counts if the environment's user or root
@@ -298,10 +299,12 @@ from ansible_collections.stalk.celery.plugins.module_utils._host import (
     _disk,
     _drop_ins,
     _env_files,
+    _handover,
     _interpreter,
     _neighbours,
     _paths,
     _stage,
+    _systemctl,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._host._apart import Account, Job
 from ansible_collections.stalk.celery.plugins.module_utils._host._nss import gid_of
@@ -315,6 +318,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan import (
     _verdict,
     _writes,
 )
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _handover as _ways
 from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._services import HostFacts, Service
 from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, unit_text
@@ -371,6 +375,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
             module.warn(text)
         return {"problems": problems, **result, "tried": []}
     units = {*plan.restart, *(running if module.params["everything"] else ())}
+    for text in cramped(systemd, [unit for unit in running if unit in units and unit not in plan.cold]):
+        module.warn(text)
     wanted = [service for service in services if service.tried and not missing[service] and service.unit in units]
     trials = [trial(service, files) for service in wanted]
     troubles, tried = try_out(module, trials, json.loads(module.params["_script"] or "{}"))
@@ -381,6 +387,13 @@ def check(module: AnsibleModule) -> dict[str, Any]:
 def running_units(systemd: Systemd, names: Sequence[str]) -> list[str]:
     """Return those of the units ``names`` that run."""
     return [unit.name for unit in systemd.show(names).values() if unit.is_running]
+
+
+def cramped(systemd: Systemd, names: Sequence[str]) -> list[str]:
+    """Return which of the units ``names`` have no room for a second process, and what that means."""
+    units = systemd.show(names, (*_systemctl.PROPERTIES, *_ways.PROPERTIES))
+    wants = _handover.wants_of_memory([unit for unit in units.values() if unit.can_hand_over])
+    return [f"{name} is going to be restarted instead of handed over: {why}." for name, why in wants.items()]
 
 
 def orphans(module: AnsibleModule, files: Sequence[_files.File]) -> dict[str, _files.Found]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils._host import _processes
 
 from .conftest import Manager, Run
 
@@ -262,6 +263,31 @@ def test_a_trial_that_warns(run: Run, manager: Manager, project: Project, warnin
     result = run("look", files=project.files(), services=[project.service()])
     assert result["problems"] == []
     assert warnings == ["celery_live, w1: slow", "celery_live, w1: redis://live:********@broker/1"]
+
+
+@pytest.mark.parametrize(
+    ("reload", "warned"),
+    [("/usr/bin/env python3 /celery_handover.py -- x", True), ("/bin/kill -HUP $MAINPID", False)],
+    ids=["hands over", "does not"],
+)
+def test_a_worker_without_room_for_a_second_process(
+    run: Run,
+    manager: Manager,
+    project: Project,
+    warnings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    reload: str,
+    warned: bool,
+) -> None:
+    """Told before the change, and only of what the change would hand over."""
+    monkeypatch.setattr(_processes, "memory", lambda _group: 600 * 2**20)
+    manager.running(W1, MainPID="500", ExecReload=reload, MemoryMax=str(2**30))
+    unit_file, env_file = project.files()
+    project.etc.mkdir()
+    Path(unit_file["path"]).write_text(unit_file["content"])
+    run("look", files=[unit_file, env_file], services=[project.service()])
+    expected = "twice its present memory is 1200 MiB, and its MemoryMax= is 1024 MiB."
+    assert [text.endswith(f"restarted instead of handed over: {expected}") for text in warnings] == [True] * warned
 
 
 def test_a_trial_that_systemd_does_not_even_start(run: Run, manager: Manager, project: Project) -> None:
