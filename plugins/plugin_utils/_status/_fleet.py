@@ -35,6 +35,7 @@ _STATES = {
 }
 _SUBSTATES = {"auto-restart": CRASHING, "exited": "exited"}
 _TICK = re.compile(r"sent, the last at ([0-9T:.+-]+Z?)")
+_DRAINING = re.compile(r"; process (\d+) drains since ([0-9T:.+-]+Z?); (\d+) running")
 _STATUSES = {"broker unreachable": "no broker", "busy with a task": BUSY, "main loop hangs": "hangs"}
 
 
@@ -44,6 +45,15 @@ class Queue:
 
     name: str
     length: int | None
+
+
+@dataclass(frozen=True)
+class Draining:
+    """A process that has handed over to a newer one and still runs so many tasks."""
+
+    pid: int
+    since: str
+    running: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,7 @@ class Row:
     queues: tuple[Queue, ...] = ()
     running: int | None = None
     concurrency: int | None = None
+    draining: tuple[Draining, ...] = ()
     release: str = ""
     stale: tuple[str, ...] = ()
     orphan: str = ""
@@ -149,12 +160,17 @@ def _row(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any] |
         queues=_queues(report, service, worker),
         running=None if active is None else len(active),
         concurrency=None if active is None else worker.get("concurrency"),
+        draining=_draining(service["status"]),
         release=service["release"],
         stale=(*outdated, *service["stale"]),
         orphan=_orphan(report, service, wanted),
         tick=tick[1] if tick else "",
         seen=report["now"],
     )
+
+
+def _draining(status: str) -> tuple[Draining, ...]:
+    return tuple(Draining(int(pid), since, int(count)) for pid, since, count in _DRAINING.findall(status))
 
 
 def _orphan(report: Report, service: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> str:

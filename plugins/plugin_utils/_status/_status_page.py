@@ -17,6 +17,7 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._status._fleet import
 from ansible_collections.stalk.celery.plugins.plugin_utils._status._status import Status
 from ansible_collections.stalk.celery.plugins.plugin_utils._status._status_table import (
     configuration_text,
+    draining_text,
     name_of,
     running_text,
 )
@@ -75,6 +76,7 @@ def page_of(status: Status) -> str:
         configuration=configuration_text,
         name_of=name_of,
         running=running_text,
+        draining=lambda row: draining_text(row, status.moment),
         tone=tone,
     )
     page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(

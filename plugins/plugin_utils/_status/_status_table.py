@@ -18,7 +18,7 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._status._status impor
 Cells = dict[str, str]
 
 _GAP = "  "
-_SHORTEST = {"QUEUES": 12, "CONFIGURATION": 13, "RELEASE": 14}  # columns whose cells may lose their ends
+_SHORTEST = {"QUEUES": 12, "DRAINING": 12, "CONFIGURATION": 13, "RELEASE": 14}  # whose cells may lose their ends
 _FIRST_TO_GO = ("PID", "RELEASE", "MEMORY")  # columns to leave out when that is not enough
 _ORPHAN = {"environment": "left group", "service": "not wanted"}
 
@@ -58,6 +58,11 @@ def running_text(row: Row) -> str:
     return number(row.running) + (f" of {row.concurrency}" if row.concurrency else "")
 
 
+def draining_text(row: Row, now: datetime) -> str:
+    """Return how many tasks the older processes of a worker still run, and since when they drain."""
+    return ", ".join(f"{one.running} since {ago(one.since, row.seen, now)}" for one in row.draining)
+
+
 def name_of(release: str) -> str:
     """Return the name of a release, the last part of its path."""
     return posixpath.basename(release)
@@ -83,6 +88,7 @@ def _cells(row: Row, now: datetime) -> Cells:
         "MEMORY": memory(row.memory),
         "QUEUES": queues_text(row),
         "RUNNING": running_text(row),
+        "DRAINING": draining_text(row, now),
         "RELEASE": name_of(row.release),
         "CONFIGURATION": _loud(configuration_text(row), bool(row.stale or row.orphan)),
         "LAST TICK": ago(row.tick, row.seen, now),

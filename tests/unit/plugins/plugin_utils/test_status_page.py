@@ -89,6 +89,12 @@ def test_a_fleet_where_all_is_well() -> None:
     assert "running 2 restarts" in text
 
 
+def test_what_drains_since_when_and_with_how_many_tasks() -> None:
+    status = "connected to x; 0 running; process 333 drains since 2026-11-21T09:55:00Z; 2 running, 0 reserved"
+    text = Page(page_of(status_of([report("app1", service("live", "w1", status=status))], NOW))).text
+    assert "0 of 8 draining: 2 since 5m ago" in text
+
+
 def test_a_fleet_without_services() -> None:
     assert "There are no services. Queues" in Page(page_of(status_of([], NOW))).text
 

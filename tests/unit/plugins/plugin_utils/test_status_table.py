@@ -10,7 +10,7 @@ import re
 import pytest
 from ansible_collections.stalk.celery.plugins.plugin_utils._status._status import status_of
 from ansible_collections.stalk.celery.plugins.plugin_utils._status._status_table import lines_of
-from ansible_collections.stalk.celery.tests.unit.plugins.plugin_utils.fleet import NOW, fleet, report, service
+from ansible_collections.stalk.celery.tests.unit.plugins.plugin_utils.fleet import NOW, fleet, report, service, worker
 
 WHOLE = """\
 2026-11-21 10:00:00 UTC: 2 environments on 4 hosts (1 unreachable), 12 services: 7 running, 1 failed, 1 no broker, \
@@ -113,6 +113,23 @@ def test_a_fleet_where_all_is_well() -> None:
         "",
         "Nothing needs attention.",
     ]
+
+
+DRAINS = (
+    "connected to redis://:**@broker1:6379/1; 3 running, 0 reserved, 118 in total"
+    "; process 333 drains since 2026-11-21T08:00:00Z; 1 running, 0 reserved, 20 in total"
+    "; process 4242 drains since 2026-11-21T09:55:00Z; 2 running, 0 reserved, 90 in total"
+)
+
+
+def test_what_drains_since_when_and_with_how_many_tasks() -> None:
+    """The tasks of older processes are not those of the worker that took over."""
+    one = service("live", "w1", status=DRAINS)
+    heading, row = (
+        line.text for line in lines_of(status_of([report("app1", one, workers=[worker(one, 3)])], NOW), 200)[2:4]
+    )
+    assert row[heading.index("RUNNING") :].startswith("3 of 8   1 since 2h ago, 2 since 5m ago")
+    assert heading[heading.index("RUNNING") :].startswith("RUNNING  DRAINING  ")
 
 
 def test_a_fleet_without_services() -> None:

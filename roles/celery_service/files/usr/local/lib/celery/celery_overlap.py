@@ -39,6 +39,11 @@ def clock(seconds: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
+def moment(seconds: float) -> str:
+    """Return ``seconds`` after the epoch as a time that means the same everywhere."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 def is_alive(pid: int) -> bool:
     """Return whether there is a process of this user with this number."""
     try:

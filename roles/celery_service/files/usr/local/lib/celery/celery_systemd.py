@@ -29,7 +29,7 @@ from celery import signals
 from celery.bootsteps import StartStopStep
 from celery.worker import state as worker_state
 from celery_drain import Drain
-from celery_overlap import Overlap, clock, original, take_overlap
+from celery_overlap import Overlap, clock, moment, original, take_overlap
 from celery_results import WholeResults
 from celery_settle import Settle
 
@@ -157,7 +157,7 @@ class Watch:
         if self.overlap is None:
             notify(self.service.address, *assignments, f"STATUS={status}", *["WATCHDOG=1"] * healthy)
         elif self.overlap.drains_since:
-            self.overlap.report(f"drains since {clock(self.overlap.drains_since)}{self.work()}")
+            self.overlap.report(f"drains since {moment(self.overlap.drains_since)}{self.work()}")
         else:
             status += self.overlap.others()
             with self.overlap.left_alone():
@@ -283,7 +283,7 @@ def follow_beat(service: Service) -> None:
 
         def on_publish(**_: Any) -> None:
             nonlocal sent, last
-            sent, last = sent + 1, f", the last at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}"
+            sent, last = sent + 1, f", the last at {moment(time.time())}"
 
         def renewing_tick(*args: Any, **kwargs: Any) -> Any:
             watch.renew()
