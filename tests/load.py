@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A constant load on the default queue of an environment, and how long its tasks waited."""
+"""A constant load on a queue of an environment, and how long its tasks waited."""
 from __future__ import annotations
 
 import time
@@ -19,7 +19,8 @@ SECONDS = 0.02  # that a task takes
 SEND = """
 import importlib, json, os, sys, time
 
-directory, environment, record, stop, rate, seconds = sys.argv[1:]
+directory, environment, record, stop, rate, seconds, queue = sys.argv[1:]
+queue = {"queue": queue} if queue else {}
 sys.path.insert(0, directory)
 app = importlib.import_module(f"meta_edc.celery.{environment}").app
 sent = []
@@ -28,7 +29,7 @@ with app.producer_pool.acquire() as producer:
     while not os.path.exists(stop):
         arguments = (record, len(sent), float(seconds))
         sent.append(time.time())
-        app.send_task("meta_edc.tasks.work", arguments, producer=producer, ignore_result=True)
+        app.send_task("meta_edc.tasks.work", arguments, producer=producer, ignore_result=True, **queue)
         time.sleep(max(0.0, began + len(sent) / float(rate) - time.time()))
 print(json.dumps(sent))
 """
@@ -61,20 +62,29 @@ class Load:
 
 
 @contextmanager
-def load(worker: Service, hosts: Sequence[str], directory: str) -> Iterator[Load]:
-    """Send tasks at a constant rate to the default queue of a worker's environment, until the block ends.
+def load(
+    worker: Service,
+    hosts: Sequence[str],
+    directory: str,
+    queue: str = "",
+    per_second: float = PER_SECOND,
+    seconds: float = SECONDS,
+) -> Iterator[Load]:
+    """Send tasks at a constant rate to a queue of a worker's environment, until the block ends.
 
     :param hosts: all hosts that work the queue.
     :param directory: the code, on the worker's host, from where the tasks are sent.
+    :param queue: by default that of the application.
+    :param seconds: that a task takes.
     """
     name = f"/var/lib/celery-{worker.environment}/load-{time.time_ns()}"
     stop = f"{name}-stop"
     found = Load(hosts, name)
-    arguments = (directory, worker.environment, name, stop, str(PER_SECOND), str(SECONDS))
+    arguments = (directory, worker.environment, name, stop, str(per_second), str(seconds), queue)
     with ThreadPoolExecutor() as pool:
         sending = pool.submit(python, worker, SEND, *arguments)
         try:
-            eventually("the load works", lambda: len(found.recorded("done")) >= PER_SECOND, 30)
+            eventually("the load works", lambda: len(found.recorded("done")) >= per_second, 30)
             yield found
         finally:
             on_host(worker.host, "touch", stop)

@@ -22,6 +22,7 @@ COLUMNS = {
     "lost": "tasks lost in 5 restarts, of 100",
     "twice": "run twice",
     "seconds": "seconds until consuming again",
+    "wait": "longest wait in a deploy, s",
     "killed": "nodes at work 30 s after kill -9 of one",
     "back": "it was back after, s",
     "killed tasks": "tasks lost by kill -9",

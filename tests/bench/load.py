@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,17 @@ queue, path, durations = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 for number, seconds in enumerate(durations):
     app.send_task("meta_edc.tasks.work", args=[path, number, seconds], queue=queue)
 print("null")
+"""
+STEADY = APP + """
+import time
+
+queue, path, stop, rate = sys.argv[1:]
+sent, began = [], time.time()
+while not os.path.exists(stop):
+    sent.append(time.time())
+    app.send_task("meta_edc.tasks.work", args=[path, len(sent) - 1, 0.01], queue=queue)
+    time.sleep(max(0.0, began + len(sent) / float(rate) - time.time()))
+print(json.dumps(sent))
 """
 STORE = """
 import os, redis
@@ -53,6 +66,20 @@ class Line:
 def send(queue: str, name: str, durations: list[float]) -> None:
     """Send tasks of these durations, in seconds; they write into the ledger of that name."""
     _python(SEND, queue, f"{DIRECTORY}/{name}", json.dumps(durations))
+
+
+@contextmanager
+def steady(queue: str, name: str, per_second: float) -> Iterator[list[float]]:
+    """Send tasks of 0.01 s at a constant rate until the block ends; the list then has the times of sending."""
+    sent: list[float] = []
+    stop = f"{DIRECTORY}/{name}-stop"
+    with ThreadPoolExecutor() as pool:
+        sending = pool.submit(_python, STEADY, queue, f"{DIRECTORY}/{name}", stop, str(per_second))
+        try:
+            yield sent
+        finally:
+            on_host(HOST, "touch", stop)
+        sent += sending.result()
 
 
 def ledger(name: str) -> list[Line]:

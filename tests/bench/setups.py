@@ -30,6 +30,7 @@ class Setup:
     beat: str = ""
     trees: tuple[str, ...] = ()
     by_hand: tuple[str, ...] = ()
+    deploy: str = "restart"
 
     def files(self) -> list[str]:
         """Return the files of its trees, as a host sees them."""
@@ -60,7 +61,7 @@ SETUPS = (
     ),
     Setup(
         "this collection", ("celery-live-w1.service", "celery-live-w2.service"), 2, "celery",
-        beat="celery-live-beat.service",
+        beat="celery-live-beat.service", deploy="reload",
     ),
 )
 

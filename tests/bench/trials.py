@@ -9,13 +9,15 @@ import statistics
 import subprocess
 import time
 
-from tests.bench.load import HOST, Line, forget_tasks, ledger, scheduled, send, wait, waiting
+from tests.bench.load import HOST, Line, forget_tasks, ledger, scheduled, send, steady, wait, waiting
 from tests.bench.setups import Setup
 from tests.fleet import on_host
 from tests.hosts.boot import wait_until_up
 
 TASKS = 100
 RESTARTS = 5
+LONG = 40.0  # seconds
+PER_SECOND = 30
 
 
 def trials(setup: Setup) -> dict[str, str]:
@@ -25,6 +27,7 @@ def trials(setup: Setup) -> dict[str, str]:
         return {**cells, "lost": "does not start"}
     cells["beat"] = beat(setup)
     cells |= restarts(setup)
+    cells |= deploy(setup)
     cells |= kill(setup)
     return cells | reboot(setup)
 
@@ -88,6 +91,23 @@ def restarts(setup: Setup) -> dict[str, str]:
         "twice": str(len(begun) - len(set(begun))),
         "seconds": f"{statistics.median(seconds):.1f}",
     }
+
+
+def deploy(setup: Setup) -> dict[str, str]:
+    """Deploy while two of the four processes have long tasks: how long does a short one wait, and what is lost?"""
+    send(setup.queue, "long", [LONG] * 2)
+    assert wait(lambda: len(ledger("long")) == 2, 30), f"{setup.title}: the long tasks do not begin"
+    with steady(setup.queue, "deploy", PER_SECOND) as sent:
+        assert wait(lambda: len(ledger("deploy")) > PER_SECOND, 30), f"{setup.title}: the short tasks do not begin"
+        on_host(HOST, "systemctl", setup.deploy, *setup.workers)
+        time.sleep(5)
+    assert wait(lambda: settled("deploy"), 2 * LONG), f"{setup.title}: the broker still has {waiting()} tasks"
+    wait(lambda: len(ledger("long")) == 4, LONG)
+    begun = [line for line in ledger("deploy") if line.event == "begun"]
+    longest = max(line.time - sent[line.number] for line in begun)
+    done = [{line.number for line in ledger(name) if line.event == "done"} for name in ("deploy", "long")]
+    lost = len(sent) + 2 - sum(map(len, done))
+    return {"wait": f"{longest:.1f}" + (f", and {lost} lost" if lost else "")}
 
 
 def kill(setup: Setup) -> dict[str, str]:

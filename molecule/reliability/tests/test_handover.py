@@ -5,17 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.fleet import Service, again, all_again, on_host, service
-from tests.work import assert_each_done_once, eventually, recorded, run_tasks, send, send_new, together, wait_for_all
+from tests.inventory import Inventory
+from tests.load import load
+from tests.runs import converged
+from tests.work import Work, assert_each_done_once, eventually, run_tasks, send, send_new, together, wait_for_all
 
 HOSTS = ("app1", "app2")
+POOLS = ("prefork", "threads", "gevent", "eventlet", "solo")
 CONCURRENCY = 4
-LONG = 60.0
-SOON = 15.0  # ten workers start at once, on two processors
+LONG = 40.0
+LONGEST_WAIT = 2.0  # seconds, as promised
+PER_SECOND = 30
+SOON = 60.0  # ten workers start at once, on two processors
 BROKEN = "/run/systemd/system/celery-live-prefork.service.d/broken.conf"
 
 
@@ -44,27 +53,64 @@ def broken() -> Iterator[Service]:
     on_host(worker.host, "sh", "-c", 'rm -r "${0%/*}" /run/broken; systemctl daemon-reload', BROKEN)
 
 
-def test_nothing_waits_for_the_old_process_is_lost_or_runs_twice(workers: list[Service]) -> None:
-    """Long tasks fill each pool: what waits for its turn is given back, and runs in the new process like the rest."""
-    full = send_new([one for one in workers if one.name != "solo"], CONCURRENCY, LONG)
+def test_no_deploy_lets_a_task_wait_loses_one_or_runs_it_twice(workers: list[Service], tmp_path: Path) -> None:
+    """One worker has a constant load and a long task at each deploy; long tasks fill all the others.
+
+    They are reloaded, those of a host once more by restart.yml while the old processes drain, and again by site.yml.
+    """
+    loaded = next(one for one in workers if one.name == "prefork")
+    others = [one for one in workers if one != loaded]
+    deploys: list[Callable[[], object]] = [
+        lambda: reload_all(workers),
+        lambda: converged("-l", f"live:&{loaded.host}", playbook="stalk.celery.restart"),
+        lambda: change_a_variable(tmp_path, loaded.host),
+    ]
+    full = send_new([one for one in others if one.name != "solo"], CONCURRENCY, LONG)
     wait_for_all(full, "begun", 20)
     send(full, 2, 0.01)  # reserved by now, or about to be
-    full += send_new([one for one in workers if one.name == "solo"], 1, LONG)
+    full += send_new([one for one in others if one.name == "solo"], 1, LONG)
     wait_for_all(full, "begun", 20, count=1)
-    assert together(reload, workers) == ["0"] * len(workers)
-    wait_for_all([work for work in full if work.worker.name != "solo"], "begun", SOON)
-    works = send_new(workers, 10, 0.01)
-    wait_for_all(works, "done", SOON)
-    assert [len(done) for done in recorded(full, "done")] == [0 if work.worker.name == "solo" else 2 for work in full]
+    long = Work(loaded)
+    with load(loaded, [loaded.host], "/home/live/edc", long.queue, PER_SECOND, 0.01) as steady:
+        for number, deploy in enumerate(deploys, 1):
+            before = all_again(workers)
+            long.worker = again(loaded)
+            send([long], 1, LONG)
+            long.wait("begun", SOON, number)
+            deploy()
+            handed_over = [one for one in workers if number == 1 or one.host == loaded.host]
+            new = [now for was, now in zip(before, all_again(workers), strict=True) if now.pid != was.pid]
+            assert [one.unit for one in new] == [one.unit for one in handed_over]
+    steady.assert_each_done_once()
+    print(f"{len(steady.sent)} tasks, the longest wait was {steady.longest_wait():.2f} s")
+    assert steady.longest_wait() < LONGEST_WAIT
+    wait_for_all([*full, long], "done", 2 * LONG)
+    assert_each_done_once([*full, long])
     new = all_again(workers)
-    assert not {one.pid for one in new} & {one.pid for one in workers}
-    for old, one in zip(workers, new, strict=True):
-        assert f"process {old.pid} drains since " in status(one)
-        assert f"celery-live-{one.name}#2[{one.pid}]" in journal(one, "ready")
-    wait_for_all(full, "done", LONG)
-    assert_each_done_once([*full, *works])
     eventually("old processes gone", lambda: not any("drains" in status(one) for one in new), 20)
     assert all_again(new) == new
+
+
+def reload_all(workers: list[Service]) -> None:
+    """Reload workers whose pools are full: what waits for its turn there runs in the new processes."""
+    assert together(reload, workers) == ["0"] * len(workers)
+    works = send_new(workers, 10, 0.01)
+    wait_for_all(works, "done", SOON)
+    assert_each_done_once(works)
+    for old, one in zip(workers, all_again(workers), strict=True):
+        assert f"process {old.pid} drains since " in status(one)
+        assert re.search(rf" celery-live-{one.name}#\d+\[{one.pid}\]: .* ready", journal(one, "ready"))
+
+
+def change_a_variable(directory: Path, host: str) -> None:
+    """Run site.yml with another variable than before, which is in the environment of all services."""
+    inventory = Inventory(directory)
+    live = inventory.environment("live")
+    inventory.write("live", {**live, "environment": {**live["environment"], "DEPLOYED": str(time.time_ns())}})
+    said = converged("-l", f"live:&{host}", inventory=inventory)
+    over = ", ".join(f"celery-live-{name}.service" for name in sorted(POOLS))
+    assert f"Handed over: {over}" in said
+    assert "Restarted: celery-live-beat.service, celery-live-flower.service" in said
 
 
 def test_code_that_does_not_start_changes_nothing(broken: Service) -> None:
@@ -103,4 +149,23 @@ def test_the_name_answers_for_the_new_process_alone(workers: list[Service]) -> N
             "an answer", lambda command=command, one=one: f'"pid": {one.pid},' in on_host(one.host, *command), 10
         )
     wait_for_all(works, "done", 60)
+    assert_each_done_once(works)
+
+
+def test_what_drains_is_shown_and_is_taken_for_no_other_worker() -> None:
+    """Its process does not get on with its task until it has been looked at."""
+    worker = service("app1", "celery-live-prefork")
+    limit = f"live:&{worker.host}"
+    works = send_new([worker], 1, SOON / 4)
+    wait_for_all(works, "begun", SOON)
+    children = on_host(worker.host, "pgrep", "--parent", str(worker.pid)).split()
+    on_host(worker.host, "kill", "-STOP", *children)
+    try:
+        assert reload(worker) == "0"
+        converged("-l", limit, playbook="stalk.celery.verify")
+        table = converged("-l", limit, playbook="stalk.celery.status")
+    finally:
+        on_host(worker.host, "kill", "-CONT", *children)
+    assert re.search(r" prefork +running .* 0 of 4 +1 since \d+[sm] ago", table), table
+    wait_for_all(works, "done", SOON)
     assert_each_done_once(works)
