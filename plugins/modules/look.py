@@ -116,10 +116,9 @@ options:
         type: bool
         default: true
   kinds:
-    description: Kinds of services whose changes count in RV(changing); the trial is of all.
+    description: Kinds of services whose changes count in RV(changing); the trial is of all. By default all kinds.
     type: list
     elements: str
-    default: [worker, beat, flower]
   marker_prefixes:
     description: Beginnings of markers, as for M(stalk.celery.files). An orphan is a change of its environment.
     type: list
@@ -363,7 +362,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     gone = orphans(module, files)
     absent = [] if problems else [item.path for item in directories if not _paths.exists(item.path)]
     result = {
-        "changing": changed_environments(plan, gone, module.params["kinds"]),
+        "changing": changed_environments(plan, gone, module.params["kinds"] or tuple(KINDS)),
         "differing": sorted({*absent, *(file.path for file in (*plan.write, *plan.adjust))}),
         "unsettled": unsettled(systemd, _arguments.requests(module.params["units"])),
         "running": running,
@@ -545,7 +544,7 @@ def main() -> None:
             "marker_prefixes": {"type": "list", "elements": "str", "default": []},
             "search": {"type": "list", "elements": "str", "default": []},
             "everything": {"type": "bool", "default": False},
-            "kinds": {"type": "list", "elements": "str", "default": list(KINDS)},
+            "kinds": {"type": "list", "elements": "str"},
             "units": _arguments.UNITS,
             "accounts": _arguments.ACCOUNTS,
             "services": {

@@ -40,6 +40,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+kinds:
+  description: The kinds of services that there are, in the order in which they are converged.
+  returned: success
+  type: list
+  elements: str
+  sample: [worker, beat, flower]
 names:
   description: The environments whose groups the host is in.
   returned: success

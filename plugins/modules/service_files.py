@@ -31,11 +31,9 @@ options:
     description: The accounts of the environments, as M(stalk.celery.look) returns them. By default the host is asked.
     type: dict
   kinds:
-    description: Kinds of services.
+    description: Kinds of services, by default all.
     type: list
     elements: str
-    choices: [worker, beat, flower]
-    default: [worker, beat, flower]
   passwords:
     description: The passwords of the environments' brokers.
     type: dict

@@ -55,7 +55,6 @@ options:
       kind:
         description: What the service is.
         type: str
-        choices: [worker, beat, flower]
         required: true
       name:
         description: The name of the service in its environment.
@@ -166,7 +165,6 @@ from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile imp
 from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _neighbours, _own_services, _stale
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned, _verify
-from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._plan._verify import Finding, Seen, Wanted
 
@@ -281,7 +279,7 @@ def main() -> None:
                 "options": {
                     "unit": text,
                     "environment": text,
-                    "kind": {**text, "choices": list(KINDS)},
+                    "kind": text,
                     "name": text,
                     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
                     "node": {"type": "str", "default": ""},

@@ -129,6 +129,7 @@ def plan_of(inventory: Inventory) -> dict[str, Any]:
 def names_of(inventory: Inventory) -> dict[str, Any]:
     """Return the environments of the host, those of them that the run is about, and those of the run on all hosts."""
     return {
+        "kinds": list(KINDS),
         "names": list(inventory.variables),
         "run": inventory.run,
         "all_of_run": environments_of_run(inventory.names, inventory.limit),
