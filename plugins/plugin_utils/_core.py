@@ -48,21 +48,26 @@ class Templates:
     def __init__(self, action: ActionBase, task_vars: Mapping[str, Any]) -> None:
         self._action = action
         self._task_vars = task_vars
-        self._templars: dict[str, Any] = {}
+        self._compiled: dict[str, tuple[Any, str]] = {}
 
     def rendered(self, template: str, variables: Mapping[str, Any]) -> str:
         """Return the text of a template, which is looked for where the task may have templates."""
         path = self._action._find_needle("templates", template)
-        if path not in self._templars:
-            self._templars[path] = self._templar(path)
-        templar = self._templars[path]
+        if path not in self._compiled:
+            self._compiled[path] = self._templar(path), trust_as_template(_including(Path(path)))
+        templar, text = self._compiled[path]
         templar.available_variables = {**self._task_vars, **variables}
-        including = trust_as_template(f"{{% include {json.dumps(os.path.basename(path))} %}}\n")
-        return str(templar.template(including, escape_backslashes=False))
+        return str(templar.template(text, escape_backslashes=False))
 
     def _templar(self, path: str) -> Any:
         roots = [os.path.join(root, "templates") for root in self._task_vars.get("ansible_search_path", [])]
         return self._action._templar.copy_with_new_env(searchpath=[os.path.dirname(path), *roots])
+
+
+def _including(path: Path) -> str:
+    """Return a template that includes another one, which Jinja compiles once, and ends in as many empty lines."""
+    text = path.read_text(encoding="utf-8")
+    return f"{{% include {json.dumps(path.name)} %}}" + "\n" * (len(text) - len(text.rstrip("\n")))
 
 
 def parts_of_limit(limit: str) -> list[str]:
