@@ -42,7 +42,7 @@ for _number in range(int(count)):
     app.send_task("meta_edc.tasks.sleep", [float(seconds)], queue=queue)
 print("null")
 """
-LONGEST_WAIT = 2  # seconds, as promised
+LONGEST_WAIT = 10  # seconds, for a task while workers are handed over on a busy machine
 
 
 def worker(host: str = "app1") -> Service:
