@@ -238,7 +238,7 @@ def _ask(systemd: Systemd, workers: Sequence[Owned], patience: float) -> dict[st
     """Ask the nodes of ``workers`` once; return why one does not answer, by unit."""
     requests = {
         context: {
-            "do": "inspect",
+            "do": "processes",
             "nodes": {worker.node: worker.queues for worker in context.services},
             "patience": _PING,
         }
@@ -256,8 +256,8 @@ def _ask(systemd: Systemd, workers: Sequence[Owned], patience: float) -> dict[st
 
 def _works(worker: Owned, status: str, told: Mapping[str, Any]) -> bool:
     """Return whether the process of ``worker`` that is new has answered, or cannot."""
-    node = told.get("nodes", {}).get(worker.node)
-    if told.get("no_remote_control") or (node is not None and node.get("pid") != worker.pid):
+    pid = told.get("processes", {}).get(worker.node)
+    if told.get("no_remote_control") or pid not in (None, worker.pid):
         return True
     return "error" not in told and _verify.is_busy(status, worker.pool or told.get("pool", ""))
 

@@ -108,6 +108,14 @@ class AppClient:
         self.heard.update(str(node) for reply in replies or () for node in reply)
         self.heard.update(self._tell("ping", [node for node in nodes if node not in self.heard], patience).keys())
 
+    def processes(self, nodes: Sequence[str], patience: float) -> Answer:
+        """Return the number of the process that answers for each of ``nodes``, ``None`` for one that does not."""
+        if self.has_no_remote_control:
+            return dict.fromkeys(nodes)
+        self.clock.doing = "waiting for the answers of the workers"
+        told = self._tell("stats", nodes, patience)
+        return {node: told.get(node, {}).get("pid") for node in nodes}
+
     def others(self, nodes: Sequence[str], queues: Iterable[str], patience: float) -> Answer:
         """Return those of ``queues`` that each node beside ``nodes`` consumes, without the nodes that consume none."""
         unknown = sorted({*self.heard} - {*nodes})[:_MOST_OTHERS]
@@ -172,7 +180,6 @@ class AppClient:
             "accepted": sum(count for name, count in totals.items() if name != CANARY),
             "pool": "threads" if module == "thread" else module,
             "concurrency": pool.get("max-concurrency"),
-            "pid": stats.get("pid"),
         }
 
     def default_queues(self) -> list[str]:
@@ -475,7 +482,7 @@ def _age(start: float | None) -> int | None:
 
 
 def answer(request: Answer, clock: Clock) -> Answer:
-    """Answer ``request``: ``do`` is inspect, verify or task."""
+    """Answer ``request``: ``do`` is processes, inspect, verify or task."""
     from celery.app.utils import find_app
 
     app = find_app(request["app"])
@@ -488,6 +495,12 @@ def answer(request: Answer, clock: Clock) -> Answer:
         client = AppClient(app, connection, clock)
         if request["do"] == "task":
             return client.task(request)
+        if request["do"] == "processes":
+            return {
+                "processes": client.processes(list(request["nodes"]), request["patience"]),
+                "no_remote_control": client.has_no_remote_control,
+                "pool": str(app.conf.worker_pool),
+            }
         wanted = {
             node: sorted({*(queues or client.default_queues())} - {*request["excluded"].get(node, ())})
             for node, queues in request["nodes"].items()

@@ -39,7 +39,6 @@ _NODE = fields(
         "accepted": number,
         "pool": string,
         "concurrency": known(number),
-        "pid": known(number),
     }
 )
 _RESULT = fields(
@@ -69,6 +68,8 @@ def _reader(request: Answer) -> Reader:
     if request["do"] == "task":
         return _RESULT
     nodes: Collection[str] = request["nodes"]
+    if request["do"] == "processes":
+        return fields({"processes": keyed(nodes, maybe(number)), "no_remote_control": flag, "pool": string})
     inspected = {
         "nodes": keyed(nodes, maybe(_NODE)),
         "wanted": keyed(nodes, items(string)),

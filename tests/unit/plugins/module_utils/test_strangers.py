@@ -24,7 +24,6 @@ REQUEST = {"do": "verify", "nodes": {"w1@app1": []}}
 NODE = {
     "queues": ["celery"], "active": [], "reserved": 0, "scheduled": 0, "total": 0, "accepted": 0, "pool": "prefork",
     "concurrency": 8,
-    "pid": 4242,
 }
 ANSWER: dict[str, Any] = {
     "nodes": {"w1@app1": NODE}, "later": {"w1@app1": None}, "wanted": {"w1@app1": ["celery"]},
@@ -79,6 +78,8 @@ def test_secrets_are_found_in_time_in_a_text_made_to_take_long() -> None:
 def test_an_answer_is_taken() -> None:
     assert _answers.read(json.dumps({**ANSWER, "more": 1}), REQUEST) == ANSWER
     assert _answers.read('{"error": "a\\nb", "nodes": 1}', REQUEST) == {"error": "a\nb"}
+    processes = {"processes": {"w1@app1": 4242}, "no_remote_control": False, "pool": "prefork"}
+    assert _answers.read(json.dumps(processes), {"do": "processes", "nodes": {"w1@app1": []}}) == processes
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, manager: Manager) -> Callable[..., li
             name = context.service.name
             nodes.append(f"{name}, restarts: {restarts(manager)}")
             early = nodes.count(nodes[-1]) == 1
-            return {context: {} if early else told.get(name, {"nodes": {f"{name}@{HOST}": {"queues": []}}})}
+            return {context: {} if early else told.get(name, {"processes": {f"{name}@{HOST}": 4242}})}
 
         monkeypatch.setattr(_context, "ask", ask)
         return nodes
@@ -112,7 +112,7 @@ def test_it_ends_at_the_first_that_does_not_come_back(
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        ({"nodes": {}}, f"its node w1@{HOST} does not answer within 1 s."),
+        ({"processes": {}}, f"its node w1@{HOST} does not answer within 1 s."),
         ({"error": "connecting to the broker failed"}, "connecting to the broker failed"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_worker_that_is_up_but_does_not_answer(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"), [("--pool=solo", {"nodes": {}}), ("", {"no_remote_control": True}), ("", {"pool": "solo"})]
+    ("options", "told"), [("--pool=solo", {"processes": {}}), ("", {"no_remote_control": True}), ("", {"pool": "solo"})]
 )
 def test_a_worker_that_cannot_answer_is_not_waited_for(
     run: Run, manager: Manager, project: Project, asked: Callable[..., list[str]], options: str, told: Answers
@@ -145,7 +145,7 @@ def test_a_worker_of_one_loop_may_be_busy(
     """If it says so: one of type exec says nothing."""
     unit = project.service(manager, "w1", "--pool=gevent")
     manager.running(unit, **project.properties(project.directory / "w1.conf"), StatusText=status)
-    asked(w1={"nodes": {}})
+    asked(w1={"processes": {}})
     assert ("failed" not in run("restart", units=[unit], patience=1)) is works
 
 
@@ -157,8 +157,8 @@ def test_patience_begins_when_the_application_has_been_imported(
 
     def ask(_systemd: Systemd, requests: Mapping[Context, Answers], _timeout: float) -> dict[Context, Answers]:
         now[0] += 60
-        answers: Answers = {f"w1@{HOST}": {"queues": []}} if now[0] > 60 else {}
-        return {context: {"nodes": answers} for context in requests}
+        answers: Answers = {f"w1@{HOST}": 4242} if now[0] > 60 else {}
+        return {context: {"processes": answers} for context in requests}
 
     monkeypatch.setattr(_context, "ask", ask)
     monkeypatch.setattr("time.monotonic", lambda: now[0])
@@ -245,7 +245,7 @@ def test_the_new_process_has_to_answer(
 ) -> None:
     """An answer of the old one, which drains, proves nothing."""
     (unit,) = hands_over(manager, project, "w1", MainPID="500")
-    asked(w1={"nodes": {f"w1@{HOST}": {"queues": [], "pid": 500}}})
+    asked(w1={"processes": {f"w1@{HOST}": 500}})
     result = run("restart", units=[unit], patience=1)
     assert result["msg"] == f"{unit} is up, but it does not work: its node w1@{HOST} does not answer within 1 s."
     assert (result["restarted"], result["failed_units"], result["remaining"]) == ([], [unit], [])
