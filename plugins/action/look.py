@@ -31,6 +31,7 @@ _OPTIONS: dict[str, Any] = {
     "installed": {"type": "bool", "default": False},
     "everything": {"type": "bool", "default": False},
     "only_accounts": {"type": "bool", "default": False},
+    "takeover": {"type": "bool", "default": False},
 }
 
 
@@ -56,7 +57,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         question = decided(self, lambda inventory: question_of(inventory, options, accounts))
         virtualenvs = question.pop("virtualenvs")
-        arguments = {**question, "kinds": options["kinds"], "everything": options["everything"]}
+        arguments = {**question, **{key: options[key] for key in ("kinds", "everything", "takeover")}}
         script = {"_script": json.dumps(trial_program())}
         found = self._ask("look", {**with_texts(self, arguments, variables), **script}, variables)
         if found.get("failed"):
@@ -64,7 +65,7 @@ class ActionModule(ActionBase):
         problems = [*found["problems"], *self._problems_of_packages(virtualenvs, options, variables)]
         seen = Found(**{key: found[key] for key in Found.__dataclass_fields__})
         steps = decided(self, lambda inventory: steps_of(inventory, options, accounts, seen))
-        return {**found, **steps, "problems": problems, "accounts": accounts}
+        return {**found, **steps, "problems": [*problems, *steps.pop("unserved")], "accounts": accounts}
 
     def _problems_of_packages(
         self, virtualenvs: Collection[Any], options: Mapping[str, Any], variables: dict[str, Any]

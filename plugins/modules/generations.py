@@ -60,9 +60,18 @@ options:
     description: With O(state=kept), keep only environments that run another release than the one that is there now.
     type: bool
     default: false
+  taken:
+    description:
+      - With O(state=kept), foreign services that M(stalk.celery.takeover) is about to stop, as M(stalk.celery.look)
+        returns them. Their files are kept with the generation.
+      - Where a run that takes services over has died, what was kept before it stays the way back, and nothing is kept.
+    type: list
+    elements: dict
+    default: []
 seealso:
   - module: stalk.celery.generation_info
   - module: stalk.celery.files
+  - module: stalk.celery.takeover
   - module: stalk.celery.units
 """
 
@@ -128,6 +137,13 @@ beats:
   type: list
   elements: dict
   sample: [{environment: live, unit: celery-live-beat.service, marker: live/beat/beat/app1}]
+taken:
+  description:
+    - The foreign services that ran at that time, whose files are back, as M(stalk.celery.takeover) takes them.
+  returned: O(state=restored)
+  type: list
+  elements: dict
+  sample: []
 units:
   description: The units of that time and their states, as O(stalk.celery.units#module:units) takes them.
   returned: O(state=restored)
@@ -147,6 +163,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._host._archive import
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _generation
 from ansible_collections.stalk.celery.plugins.module_utils._plan._generation import Generation
+from ansible_collections.stalk.celery.plugins.module_utils._plan._takeover import described, parsed
 
 _PATIENCE = 60
 _RUN = re.compile(r"\d{8}T\d{6}Z")
@@ -171,10 +188,15 @@ class Generations:
     def _keep(self, environment: str) -> bool:
         kept = _archive.stored(environment)
         now = _archive.present(self._systemd, environment)
-        if self._run in kept or not self._is_worth_it(now, kept):
+        under_way = _archive.unfinished(environment)
+        wanted = map(parsed, self._module.params["taken"])
+        taken = [one for one in wanted if one.environment == environment and not under_way]
+        if self._run in kept or under_way or not (taken or self._is_worth_it(now, kept)):
             return False
         if not self._module.check_mode:
-            self._write(environment, replace(now.generation, undoes=self._undo))
+            self._write(environment, _archive.with_taken(replace(now.generation, undoes=self._undo), taken))
+            if taken:
+                _archive.begin_takeover(environment, taken, self._label)
             _archive.forget(environment, _generation.superseded(kept, self._run, now.generation, self._undo))
         return True
 
@@ -213,6 +235,7 @@ class Generations:
                 for name, planned in plans.items()
                 for unit, marker in planned.beats.items()
             ],
+            "taken": [described(one) for planned in plans.values() for one in planned.generation.taken],
             "diff": [diff for planned in plans.values() for diff in planned.diffs],
         }
         if not self._module.check_mode:
@@ -251,6 +274,7 @@ def main() -> None:
             "run": {"type": "str"},
             "undo": {"type": "str"},
             "deployed": {"type": "bool", "default": False},
+            "taken": {"type": "list", "elements": "dict", "default": []},
         },
         required_if=[("state", "kept", ["run"]), ("state", "restored", ["undo"])],
         supports_check_mode=True,

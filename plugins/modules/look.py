@@ -133,6 +133,10 @@ options:
     description: Whether to try all services that run, also those of which no file would change.
     type: bool
     default: false
+  takeover:
+    description: Whether foreign services of the environments are taken over. By default nothing starts beside them.
+    type: bool
+    default: false
   _script:
     description: The files of the module that tries an app. The action plugin sets it; a playbook cannot.
     type: str
@@ -273,6 +277,12 @@ orphans:
   type: list
   elements: str
   sample: [celery-live-w2.service]
+taken:
+  description: The foreign services that this run takes over, as M(stalk.celery.takeover) takes them.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 tried:
   description: Units that were run for a trial.
   returned: success
@@ -287,13 +297,14 @@ import os
 import pwd
 import stat
 from dataclasses import replace
-from typing import Any, Collection, Iterator, Mapping, Sequence
+from typing import Any, Collection, Container, Iterable, Iterator, Mapping, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments
 from ansible_collections.stalk.celery.plugins.module_utils._host import (
     _account_lookup,
     _apart,
+    _archive,
     _as_user,
     _disk,
     _drop_ins,
@@ -304,10 +315,12 @@ from ansible_collections.stalk.celery.plugins.module_utils._host import (
     _paths,
     _stage,
     _systemctl,
+    _takeover,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._host._apart import Account, Job
 from ansible_collections.stalk.celery.plugins.module_utils._host._nss import gid_of
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
+from ansible_collections.stalk.celery.plugins.module_utils._host._takeover import Wanted
 from ansible_collections.stalk.celery.plugins.module_utils._plan import (
     _files,
     _log_directories,
@@ -318,11 +331,13 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan import (
     _writes,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _handover as _ways
+from ansible_collections.stalk.celery.plugins.module_utils._plan._foreign import Foreign
 from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._services import HostFacts, Service
+from ansible_collections.stalk.celery.plugins.module_utils._plan._takeover import SWITCH, Taken, described
 from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import Trial, unit_text
 
-_RESULTS = ("changing", "differing", "unsettled", "running", "settled", "orphans", "tried")
+_RESULTS = ("changing", "differing", "unsettled", "running", "settled", "orphans", "taken", "tried")
 _PATIENCE = 300
 _MARGIN = 60
 
@@ -353,11 +368,13 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     changing = (*plan.restart, *(service.unit for service in services if service.unit not in running))
     starting = {service.environment for service in services if service.started and service.unit in changing}
     leading = {service: found.real_directory for service, found in around.items()}
-    for beside in _neighbours.find(systemd, _neighbours.planned(leading, files)):
-        if beside.is_harmless or beside.environment not in starting or module.params["everything"]:
-            module.warn(str(beside))
-        else:
-            problems.append(str(beside))
+    besides = _neighbours.find(systemd, _neighbours.planned(leading, files))
+    wanted_here = _takeover.wanted(services, files)
+    under_way = {name: _archive.unfinished(name) for name in wanted_here}
+    ours = own_to_be(module, besides, wanted_here, under_way)
+    problems += beside_starting([one for one in besides if one not in ours], starting, module)
+    taken, obstacles = _takeover.look(systemd, ours, wanted_here, under_way)
+    problems += obstacles
     renamed = _files.renamed(files, found)
     gone = orphans(module, files)
     absent = [] if problems else [item.path for item in directories if not _paths.exists(item.path)]
@@ -367,6 +384,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         "unsettled": unsettled(systemd, _arguments.requests(module.params["units"])),
         "running": running,
         "settled": [unit for unit in running if unit not in renamed],
+        "taken": list(map(described, taken)),
         "orphans": running_units(systemd, [os.path.basename(path) for path in gone if path.endswith(".service")]),
     }
     if module.check_mode:
@@ -381,6 +399,33 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     troubles, tried = try_out(module, trials, json.loads(module.params["_script"] or "{}"))
     problems += [*_services.group_by_message(missing), *_services.group_by_message(troubles)]
     return {"problems": problems, **result, "tried": tried}
+
+
+def own_to_be(
+    module: AnsibleModule,
+    besides: Sequence[Foreign],
+    wanted: Mapping[str, Wanted],
+    under_way: Mapping[str, Sequence[Taken]],
+) -> list[Foreign]:
+    """Return the foreign processes that this run takes over. What a run that died began goes on without being asked."""
+    return [
+        beside
+        for beside in besides
+        if (module.params["takeover"] or under_way.get(beside.environment))
+        and beside.environment in wanted
+        and not module.params["everything"]
+        and not (beside.is_harmless and beside.kind not in wanted[beside.environment].kinds)
+    ]
+
+
+def beside_starting(besides: Iterable[Foreign], starting: Container[str], module: AnsibleModule) -> Iterator[str]:
+    """Yield why nothing can start beside foreign processes, and warn of those beside which nothing starts."""
+    for beside in besides:
+        if beside.is_harmless or beside.environment not in starting or module.params["everything"]:
+            module.warn(str(beside))
+        else:
+            hint = f" Or let this run take it over: {SWITCH}." if beside.may_be_taken_over else ""
+            yield f"{beside}{hint}"
 
 
 def running_units(systemd: Systemd, names: Sequence[str]) -> list[str]:
@@ -544,6 +589,7 @@ def main() -> None:
             "marker_prefixes": {"type": "list", "elements": "str", "default": []},
             "search": {"type": "list", "elements": "str", "default": []},
             "everything": {"type": "bool", "default": False},
+            "takeover": {"type": "bool", "default": False},
             "kinds": {"type": "list", "elements": "str"},
             "units": _arguments.UNITS,
             "accounts": _arguments.ACCOUNTS,

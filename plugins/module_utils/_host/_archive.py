@@ -6,23 +6,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterable, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils._host import _apart, _disk, _paths, _releases, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._host import (
+    _apart,
+    _disk,
+    _paths,
+    _releases,
+    _systemctl,
+    _takeover,
+)
 from ansible_collections.stalk.celery.plugins.module_utils._host._apart import Account, Job
 from ansible_collections.stalk.celery.plugins.module_utils._host._paths import Label
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _files, _generation
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _takeover as _taken
 from ansible_collections.stalk.celery.plugins.module_utils._plan._files import File, Found
 from ansible_collections.stalk.celery.plugins.module_utils._plan._generation import Generation
+from ansible_collections.stalk.celery.plugins.module_utils._plan._takeover import Taken
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Request, Unit
 
 GENERATIONS = "/var/lib/stalk.celery/generations"
 PLACES = ("/etc/conf.d", "/etc/logrotate.d", "/etc/sysusers.d", "/usr/local/bin")
 LIBRARY = "/usr/local/lib/celery-{}"
+_TAKEOVER = "takeover.json"  # beside generations: what a run takes over that has not ended
 _FILE = re.compile(r"(\d{8}T\d{6}Z)\.json")
 
 
@@ -63,6 +74,7 @@ class Present:
     units: dict[str, Unit]
     stamps: dict[str, int]
     runs_another_release: bool
+    systemd: Systemd
 
     @property
     def has_proved_itself(self) -> bool:
@@ -80,7 +92,7 @@ def present(systemd: Systemd, environment: str) -> Present:
     links = tuple((link, target) for link, target in looked["links"])
     requests = tuple(Request(name, _is_meant_to_run(units[name]), units[name].is_enabled) for name in names)
     generation = Generation(tuple(files), requests, links, looked["release"])
-    return Present(generation, units, _disk.change_times(names), looked["another"])
+    return Present(generation, units, _disk.change_times(names), looked["another"], systemd)
 
 
 def _links_job(files: Sequence[File], units: dict[str, Unit]) -> Job:
@@ -136,6 +148,38 @@ def keep(run: str, environment: str, generation: Generation, label: Label) -> No
     _paths.replace(os.path.join(directory, f"{run}.json"), text, *me, 0o600, label)
 
 
+def with_taken(generation: Generation, taken: Sequence[Taken]) -> Generation:
+    """Return ``generation`` with foreign services that are about to be taken over, and their files."""
+    found = _disk.read_paths(path for one in taken for path in one.paths)
+    files = [_generation.own_file(path, file.attributes, file.content, None) for path, file in found.items()]
+    return replace(generation, taken=tuple(taken), taken_files=tuple(files))
+
+
+def unfinished(environment: str) -> list[Taken]:
+    """Return the foreign services that a run began to take over, until all of them are gone."""
+    path = os.path.join(GENERATIONS, environment, _TAKEOVER)
+    try:
+        return [_taken.parsed(item) for item in json.loads(_paths.read(path))]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} does not say what is taken over; remove it.") from error
+
+
+def begin_takeover(environment: str, taken: Sequence[Taken], label: Label) -> None:
+    """Note what is taken over. There is a generation of the environment."""
+    path = os.path.join(GENERATIONS, environment, _TAKEOVER)
+    text = json.dumps(list(map(_taken.described, taken))).encode("ascii")
+    _paths.replace(path, text, os.getuid(), os.getgid(), 0o600, label)
+
+
+def end_takeover(environment: str) -> None:
+    """Note that it is done."""
+    path = os.path.join(GENERATIONS, environment, _TAKEOVER)
+    if _paths.exists(path):
+        _paths.unlink(path)
+
+
 def forget(environment: str, runs: Sequence[str]) -> None:
     """Remove what ``runs`` kept of ``environment``."""
     for run in runs:
@@ -167,15 +211,17 @@ class RestorePlan:
     enable: list[str]
     found_links: dict[str, str]
     obstacles: list[str]
+    idle: list[Taken]
+    disabled: list[Taken]
 
     @property
     def changes(self) -> bool:
-        return bool(self.is_unfinished or self.start)
+        return bool(self.is_unfinished or self.start or self.idle)
 
     @property
     def is_unfinished(self) -> bool:
         """Whether there is a difference that nobody makes by stopping a service by hand."""
-        return bool(self.plan.changed or self.orphans or self.links or self.restart or self.enable)
+        return bool(self.plan.changed or self.orphans or self.links or self.restart or self.enable or self.disabled)
 
     @property
     def beats(self) -> dict[str, str]:
@@ -230,6 +276,8 @@ def plan_restore(generation: Generation, now: Present) -> RestorePlan:
         enable=sorted(enabled - {name for name, unit in now.units.items() if unit.is_enabled}),
         found_links=looked["targets"],
         obstacles=looked["obstacles"],
+        idle=_takeover.idle(generation.taken),
+        disabled=[one for one in generation.taken if one.is_enabled and not _takeover.is_enabled(now.systemd, one)],
     )
 
 
@@ -315,6 +363,19 @@ def problems(planned: RestorePlan, systemd: Systemd) -> list[str]:
         *_files.problems(files, planned.found, _disk.exposed(file.path for file in files)),
         *_disk.unknown_accounts(files),
         *planned.obstacles,
+        *_in_the_way(planned),
+    ]
+
+
+def _in_the_way(planned: RestorePlan) -> list[str]:
+    """Return a sentence for each foreign service that was brought back and would run beside those of a generation."""
+    environments = {_files.environment(file.content) for file in planned.generation.files}
+    kept = {one for name in environments for generation in stored(name).values() for one in generation.taken}
+    back = kept - {*_takeover.idle(kept), *planned.generation.taken}
+    return [
+        f"{_taken.named(one.manager, one.name)} runs again; take it over with site.yml {_taken.SWITCH}."
+        for one in sorted(back, key=str)
+        if planned.generation.files
     ]
 
 
@@ -341,6 +402,8 @@ def restore(planned: RestorePlan, label: Label) -> None:
     for unit in planned.restart:
         _disk.record_change(unit)
     _disk.apply(planned.plan, label)
+    for gone in planned.generation.taken:
+        _takeover.put_back(gone, planned.generation.taken_files, label)
     for link, target in planned.links.items():
         _paths.link(link, target)
     for unit in planned.restart:

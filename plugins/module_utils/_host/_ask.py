@@ -32,7 +32,7 @@ import traceback
 import uuid
 from collections import Counter
 from functools import partial
-from typing import Any, Dict, Iterable, Mapping, Sequence
+from typing import Any, Collection, Dict, Iterable, Mapping, Sequence
 
 Answer = Dict[str, Any]
 
@@ -40,6 +40,10 @@ CANARY = "celery.accumulate"
 IMPORT = 120  # seconds that importing an application may take at least, as in a trial
 _ROLL_CALL = 1  # seconds without an answer after which all nodes have answered
 _MOST_OTHERS = 1000
+_OF_WORK = ("active_queues", "active", "reserved")  # what a node answers with nothing when it has nothing to do
+_PAUSE = 0.5
+_SURE = 2  # times that a node has to say that it has nothing to do
+_LAST = 5  # seconds before the time is over in which nobody is asked any more
 _REPLY = "stalk.celery.reply"
 _ASKED_NAMES = 200  # tasks of an application about which its router is asked, at most
 _GRACE = 1  # seconds
@@ -181,6 +185,54 @@ class AppClient:
             "pool": "threads" if module == "thread" else module,
             "concurrency": pool.get("max-concurrency"),
         }
+
+    def drain(self, processes: Mapping[str, int]) -> Answer:
+        """Let nodes consume no more, and wait until they have nothing to do; those that have are in the answer.
+
+        What a worker holds back until its time is not waited for: it gives that back when it stops.
+
+        :param processes: the process that has the name of each node.
+        """
+        if self.has_no_remote_control:
+            raise RefusalError("its workers take no remote commands, so nobody can tell them to consume no more.")
+        self.clock.doing = "waiting until the workers have nothing to do"
+        idle: Counter[str] = Counter()
+        left: set[str] = {*processes}
+        known: set[str] = set()
+        while left and self.clock.left() > _LAST:
+            left = {node for node in left if os.path.exists(f"/proc/{processes[node]}")}
+            known |= self._alone(left - known, processes)
+            told = {command: dict(self._all(command, left & known, 1)) for command in _OF_WORK}
+            for node in left & known:
+                names = [queue["name"] for queue in told["active_queues"].get(node) or ()]
+                for name in names:
+                    self.app.control.cancel_consumer(name, destination=[node], connection=self.connection)
+                idle[node] = idle[node] + 1 if all(told[command].get(node) == [] for command in _OF_WORK) else 0
+            left = {node for node in left if idle[node] < _SURE}
+            time.sleep(_PAUSE)
+        return {"busy": sorted(left)}
+
+    def _alone(self, nodes: Collection[str], processes: Mapping[str, int]) -> set[str]:
+        """Return those of the nodes that answer. Raises RefusalError if another process has the name of one."""
+        answers = self._all("stats", nodes, 0)
+        for node, answer in answers:
+            if answer.get("pid") != processes[node]:
+                raise RefusalError(f"process {answer.get('pid')} answers to {node} beside {processes[node]}.")
+        return {node for node, _answer in answers}
+
+    def _all(self, command: str, nodes: Collection[str], count: int) -> list[tuple[str, Any]]:
+        """Return what nodes answer, each ``count`` times; if that is 0, all that comes in a moment."""
+        if not nodes:
+            return []
+        replies = self.app.control.broadcast(
+            command,
+            destination=sorted(nodes),
+            connection=self.connection,
+            reply=True,
+            timeout=_ROLL_CALL,
+            limit=count * len(nodes) or None,
+        )
+        return [(node, answer) for reply in replies or () for node, answer in reply.items() if node in nodes]
 
     def default_queues(self) -> list[str]:
         """Return the queues that a worker consumes whose command line names none."""
@@ -482,7 +534,7 @@ def _age(start: float | None) -> int | None:
 
 
 def answer(request: Answer, clock: Clock) -> Answer:
-    """Answer ``request``: ``do`` is processes, inspect, verify or task."""
+    """Answer ``request``: ``do`` is processes, inspect, verify, drain or task."""
     from celery.app.utils import find_app
 
     app = find_app(request["app"])
@@ -493,6 +545,8 @@ def answer(request: Answer, clock: Clock) -> Answer:
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0.2)
         client = AppClient(app, connection, clock)
+        if request["do"] == "drain":
+            return client.drain(request["nodes"])
         if request["do"] == "task":
             return client.task(request)
         if request["do"] == "processes":

@@ -59,7 +59,7 @@ def planned(services: Mapping[Service, str], files: Sequence[File]) -> list[Appl
             variables=variables,
         )
         for service, current in services.items()
-        for variables in [_variables(service.unit, files)]
+        for variables in [variables_of(service.unit, files)]
     ]
 
 
@@ -86,7 +86,7 @@ def uid_of(user: str) -> int | None:
     return None
 
 
-def _variables(unit: str, files: Sequence[File]) -> Mapping[str, str]:
+def variables_of(unit: str, files: Sequence[File]) -> Mapping[str, str]:
     """Return the variables in the environment file of ``unit`` among ``files``."""
     for file in files:
         if file.unit == unit:

@@ -49,14 +49,14 @@ def main_processes(processes: Iterable[Process], ours: Iterable[str]) -> list[Pr
         unit = _foreign.system_unit(process)
         if unit in ours or unit.startswith((_foreign.TRIAL, "stalk-")):
             continue
-        if process.parent not in family and _started(process):
+        if process.parent not in family and started(process):
             found.append(process)
         if process.parent in family or found[-1:] == [process]:
             family.add(process.pid)
     return found
 
 
-def _started(process: Process) -> list[Call]:
+def started(process: Process) -> list[Call]:
     """Return what a process is; without a title, its own words tell."""
     words = process.words
     if words and words[0].startswith("[cel"):
@@ -79,7 +79,7 @@ def services(
     for setup, calls in setups:
         own = [process for process in left if belongs(process, setup, [call.kind for call in calls])]
         if not calls or any(call.is_open for call in calls):
-            calls = [_completed(call, calls) for process in own for call in _started(process)] or calls
+            calls = [_completed(call, calls) for process in own for call in started(process)] or calls
         for call in calls:
             same = [process for process in own if len(calls) == 1 or _is_same(process, call, host)]
             found.append(Service(setup, call, tuple(same)))
@@ -97,7 +97,7 @@ def belongs(process: Process, setup: SetUp, kinds: Sequence[str]) -> bool:
     if setup.manager == SUPERVISOR:
         return program == setup.name and process.user == (setup.user or "root")
     is_init = unit == f"{setup.name}.service" or (not unit and process.parent == 1 and process.user == setup.user)
-    return setup.manager == INIT and is_init and (not kinds or any(call.kind in kinds for call in _started(process)))
+    return setup.manager == INIT and is_init and (not kinds or any(call.kind in kinds for call in started(process)))
 
 
 def _completed(running: Call, calls: Sequence[Call]) -> Call:
@@ -108,7 +108,7 @@ def _completed(running: Call, calls: Sequence[Call]) -> Call:
 
 def _is_same(process: Process, call: Call, host: str) -> bool:
     return any(
-        other.kind == call.kind and node_of(other, host) == node_of(call, host) for other in _started(process)
+        other.kind == call.kind and node_of(other, host) == node_of(call, host) for other in started(process)
     )
 
 
@@ -133,7 +133,7 @@ def _alone(processes: Iterable[Process]) -> tuple[list[Service], list[str]]:
             manager = _foreign.manager_of(process)
             name = manager.unit or (manager.text if "Supervisor" in manager.text else "")
             setup = SetUp(NONE, name, "", " ".join(process.words), process.words, user, directory=process.directory)
-            found += [Service(setup, call, (process,)) for call in _started(process)]
+            found += [Service(setup, call, (process,)) for call in started(process)]
     return found, [
         f"user {user} has {len(own)} Celery processes that no set-up starts; only {_MOST_OF_A_USER} are here"
         for user, own in sorted(by_user.items())

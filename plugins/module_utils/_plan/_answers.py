@@ -67,6 +67,8 @@ def read(document: str, request: Answer) -> Answer:
 def _reader(request: Answer) -> Reader:
     if request["do"] == "task":
         return _RESULT
+    if request["do"] == "drain":
+        return fields({"busy": items(string)})
     nodes: Collection[str] = request["nodes"]
     if request["do"] == "processes":
         return fields({"processes": keyed(nodes, maybe(number)), "no_remote_control": flag, "pool": string})

@@ -69,6 +69,11 @@ class Foreign:
         """Whether it takes no tasks from the services, and sends none twice."""
         return self.kind == "flower"
 
+    @property
+    def may_be_taken_over(self) -> bool:
+        """Whether something has started it that starts it again, so that it can be taken over."""
+        return bool(self.manager.unit) or "Supervisor" in self.manager.text
+
     def __str__(self) -> str:
         return (
             f"{self.environment}: a Celery {self.kind} that is not of this collection runs its application here: "

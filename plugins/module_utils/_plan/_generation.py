@@ -13,6 +13,7 @@ from typing import Any, Collection, Iterable, Mapping
 
 from ansible_collections.stalk.celery.plugins.module_utils._formats._unit_file import settings
 from ansible_collections.stalk.celery.plugins.module_utils._plan._files import Attributes, File, marker
+from ansible_collections.stalk.celery.plugins.module_utils._plan._takeover import Taken, described, parsed
 from ansible_collections.stalk.celery.plugins.module_utils._plan._units import Request, Unit
 
 FORMAT = 1  # of the files that hold generations
@@ -25,6 +26,7 @@ class Generation:
     """All ``files`` and ``units`` of an environment, and the ``links`` to the ``release`` that its processes run in.
 
     ``undoes`` is the run that was about to be undone when this was kept, empty when it was kept before a change.
+    ``taken`` are foreign services that ran until this collection took over, and ``taken_files`` their files.
     """
 
     files: tuple[File, ...] = ()
@@ -32,6 +34,8 @@ class Generation:
     links: tuple[tuple[str, str], ...] = ()
     release: str = ""
     undoes: str = ""
+    taken: tuple[Taken, ...] = ()
+    taken_files: tuple[File, ...] = ()
 
     def is_like(self, other: Generation) -> bool:
         """Return whether both are the same, whatever they were kept for."""
@@ -58,20 +62,23 @@ def to_json(generation: Generation) -> str:
             "release": generation.release,
             "links": dict(generation.links),
             "units": [asdict(unit) for unit in generation.units],
-            "files": [
-                {
-                    "path": file.path,
-                    "owner": file.attributes.owner,
-                    "group": file.attributes.group,
-                    "mode": f"{file.attributes.mode:04o}",
-                    "unit": file.unit,
-                    "content": file.content.decode("utf-8", "surrogateescape"),
-                }
-                for file in generation.files
-            ],
+            "files": list(map(_plain, generation.files)),
+            "taken": list(map(described, generation.taken)),
+            "taken_files": list(map(_plain, generation.taken_files)),
         },
         indent=1,
     )
+
+
+def _plain(file: File) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "owner": file.attributes.owner,
+        "group": file.attributes.group,
+        "mode": f"{file.attributes.mode:04o}",
+        "unit": file.unit,
+        "content": file.content.decode("utf-8", "surrogateescape"),
+    }
 
 
 def from_json(text: str) -> Generation:
@@ -87,20 +94,19 @@ def from_json(text: str) -> Generation:
 
 def _generation(content: Any) -> Generation:
     return Generation(
-        files=tuple(
-            own_file(
-                item["path"],
-                Attributes(item["owner"], item["group"], int(item["mode"], 8)),
-                item["content"].encode("utf-8", "surrogateescape"),
-                item["unit"],
-            )
-            for item in content["files"]
-        ),
+        files=tuple(map(_file, content["files"])),
         units=tuple(Request(**item) for item in content["units"]),
         links=tuple(content["links"].items()),
         release=content["release"],
         undoes=content["undoes"],
+        taken=tuple(map(parsed, content.get("taken", []))),
+        taken_files=tuple(map(_file, content.get("taken_files", []))),
     )
+
+
+def _file(item: Mapping[str, Any]) -> File:
+    attributes = Attributes(item["owner"], item["group"], int(item["mode"], 8))
+    return own_file(item["path"], attributes, item["content"].encode("utf-8", "surrogateescape"), item["unit"])
 
 
 def own_file(path: str, attributes: Attributes, content: bytes, unit: str | None) -> File:

@@ -31,7 +31,7 @@ _SHARED_KEYS = (
     *("app", "directory", "virtualenv", "command", "log_level", "stop_timeout", "after", "limits", "sandbox"),
     "write_paths",
 )
-_OF_BEAT_TOO = ("app", "directory", "virtualenv", "command", "log_level", "state", "enabled")
+_OF_BEAT_TOO = ("app", "directory", "virtualenv", "command", "log_level", "state", "enabled", "write_paths")
 _MANAGERS = {"systemd": "", "supervisor": "Supervisor's program ", "init": "script ", "": "a process of "}
 _REDBEAT = "redbeat."
 

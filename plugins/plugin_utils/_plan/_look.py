@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan._takeover import missing_queues, named
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._inventory import Inventory
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._asked_accounts import asked_accounts
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._beats import SEARCH
@@ -27,6 +28,7 @@ class Found:
     :param unsettled: units that would be enabled, started, stopped or restarted.
     :param settled: units that run as what they are to be.
     :param running: units that run.
+    :param taken: foreign services that are taken over.
     """
 
     changing: Collection[str]
@@ -34,6 +36,7 @@ class Found:
     unsettled: Collection[str]
     settled: Collection[str]
     running: Collection[str]
+    taken: Collection[Mapping[str, Any]]
 
 
 def asked_of(inventory: Inventory) -> list[dict[str, Any]]:
@@ -64,16 +67,19 @@ def steps_of(inventory: Inventory, options: Options, accounts: Accounts, found: 
     """
     plan = _plan(inventory, options, accounts)
     packages = [] if is_installed(options) else [one["name"] for one in plan.environments if "packages" in one]
-    differing = {*found.changing, *_differing(plan, options["kinds"], found)}
+    giving = {one["environment"] for one in found.taken}
+    differing = {*found.changing, *giving, *_differing(plan, options["kinds"], found)}
     ready = [one["name"] for one in plan.environments if one["name"] in differing and one["name"] not in packages]
     beats = Plan(inventory, ready, accounts).beats(found.settled)
     create = creation_of(plan, found.differing)
+    is_beat_apart = bool(beats["hosts"]) or any("beat" in one["kinds"] for one in found.taken)
     return {
         "differs": bool(ready or packages or create["differs"]),
         "ready": ready,
         "packages": packages,
-        "passes": passes_of(options["kinds"], bool(beats["hosts"])),
+        "passes": passes_of(options["kinds"], is_beat_apart),
         "beats": beats,
+        "unserved": unserved(plan, found.taken),
         "migrations": plan.migrations(found.running),
         "create": create,
     }
@@ -100,13 +106,24 @@ def is_installed(options: Options) -> bool:
     return bool(options["installed"] or options["everything"])
 
 
-def passes_of(kinds: Collection[str], is_beat_starting: bool) -> list[list[str]]:
+def unserved(plan: Plan, taken: Collection[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each foreign service with a queue that no worker of its environment would consume."""
+    return [
+        f"{one['environment']}: {named(one['manager'], one['name'])} consumes {', '.join(missing)}, and no worker of "
+        f"celery_{one['environment']} does; name it in the 'queues' of one, on any host."
+        for one in taken
+        for missing in [missing_queues(one["queues"], plan.queues(one["environment"]))]
+        if missing
+    ]
+
+
+def passes_of(kinds: Collection[str], is_beat_apart: bool) -> list[list[str]]:
     """Return the kinds of services that are converged together, in turn.
 
-    A beat that starts comes after the others: those on other hosts are stopped just before, and the restart of a
-    worker waits for its tasks.
+    A beat that starts comes after the others where that matters: beats on other hosts are stopped just before, and the
+    restart of a worker waits for its tasks; a foreign worker that has beat in it goes when those of the plan are ready.
     """
-    if not is_beat_starting or "beat" not in kinds:
+    if not is_beat_apart or "beat" not in kinds:
         return [list(kinds)]
     return [own for own in ([kind for kind in kinds if kind != "beat"], ["beat"]) if own]
 

@@ -84,6 +84,11 @@ class Plan:
         """Return which beats have to be stopped before those of this host start, and where."""
         return other_beats(self.services, settled, self.inventory.groups)
 
+    def queues(self, name: str) -> list[list[str]]:
+        """Return the queues that each worker of an environment names, on whatever host."""
+        own = [service for one in self.environments if one["name"] == name for service in services_of(one, ["worker"])]
+        return [service["queues"] for service in own]
+
     def virtualenvs(self) -> list[dict[str, Any]]:
         """Return the environments whose packages are installed, as the module virtualenvs takes them."""
         return virtualenvs_of(self.environments, self.inventory.host)

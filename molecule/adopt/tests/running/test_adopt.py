@@ -74,7 +74,7 @@ def test_each_set_up_is_an_environment_of_its_host(adopted: tuple[Path, str, lis
     [
         ("main", {"worker": {"time_limit": 300}, "video": {"queues": ["video", "mail"]}}),
         ("galaxy", {f"galaxy-{number}": {"pool": "threads", "concurrency": 1} for number in (1, 2)}),
-        ("taiga", {"taiga-async": {"write_paths": ["/home/taiga/taiga-back/media"]}}),
+        ("taiga", {"taiga-async": {"concurrency": 1, "node": "celery@%h"}}),
         ("ynr", {"ynr1": {"max_tasks_per_child": 50, "log_file": "/var/log/ynr/%n%I.log"}}),
         ("openwisp", {"openwisp": {"options": ["-Ofair"]}, "background": {"autoscale": "2,1", "queues": ["network"]}}),
         ("lms", {"edx.lms.default": {"queues": ["edx.lms.default"], "node": "edx.lms.default.%h"}}),
@@ -101,6 +101,7 @@ def test_what_is_one_of_its_kind_is_there_too(adopted: tuple[Path, str, list[str
     assert galaxy["limits"] == {"MemoryMax": "8G", "Nice": "5"}
     assert lms["command"] == ["/opt/openwisp2/newrelic-admin", "run-program", "/opt/venv/bin/celery"]
     assert lms["stop_timeout"] == 432000
+    assert taiga["write_paths"] == ["/home/taiga/taiga-back/media"], "also for the beat, which has the same application"
 
 
 def test_secrets_are_in_the_vault_file_and_nowhere_else(adopted: tuple[Path, str, list[str], list[str]]) -> None:

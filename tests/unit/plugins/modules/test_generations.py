@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _disk
+from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _disk, _takeover
+from ansible_collections.stalk.celery.plugins.module_utils._plan._adoption import Service
+from ansible_collections.stalk.celery.plugins.module_utils._plan._calls import Call, Context
+from ansible_collections.stalk.celery.plugins.module_utils._plan._process import Process
+from ansible_collections.stalk.celery.plugins.module_utils._plan._setups import SetUp
 
 from .conftest import Manager, Run
 
@@ -88,11 +92,11 @@ def host(tmp_path: Path, manager: Manager, run: Run, monkeypatch: pytest.MonkeyP
     return made
 
 
-Process = Callable[[Path], str]
+Starts = Callable[[Path], str]
 
 
 @pytest.fixture
-def process() -> Iterator[Process]:
+def process() -> Iterator[Starts]:
     """Start a process in a directory; returns its PID."""
     started = []
 
@@ -440,7 +444,7 @@ def test_check_mode_changes_nothing_and_predicts(host: Host) -> None:
 
 @pytest.mark.parametrize("below", ["", "/src"])
 @pytest.mark.parametrize("absolute", [False, True])
-def test_the_release_comes_back(host: Host, process: Process, below: str, absolute: bool) -> None:
+def test_the_release_comes_back(host: Host, process: Starts, below: str, absolute: bool) -> None:
     """What is kept is the release that runs, not the one that is there by now; the link stays as relative as it was."""
     current = host.srv / "current"
     for name in ("1", "2"):
@@ -463,7 +467,7 @@ def test_the_release_comes_back(host: Host, process: Process, below: str, absolu
     assert host.listed()[0]["differs"] is False
 
 
-def test_a_release_that_is_gone_stops_everything_before_the_first_change(host: Host, process: Process) -> None:
+def test_a_release_that_is_gone_stops_everything_before_the_first_change(host: Host, process: Starts) -> None:
     old = host.release("1")
     host.worker(value="old", directory=str(host.srv / "current"))
     host.manager.running(W1, MainPID=process(old))
@@ -476,7 +480,7 @@ def test_a_release_that_is_gone_stops_everything_before_the_first_change(host: H
     assert "new" in host.env_file(W1).read_text()
 
 
-def test_a_link_that_is_a_directory_now(host: Host, process: Process) -> None:
+def test_a_link_that_is_a_directory_now(host: Host, process: Starts) -> None:
     host.worker(directory=str(host.srv / "current"))
     host.manager.running(W1, MainPID=process(host.release("1")))
     host.keep(FIRST)
@@ -486,7 +490,7 @@ def test_a_link_that_is_a_directory_now(host: Host, process: Process) -> None:
 
 
 def test_an_application_that_works_elsewhere_has_the_release_of_the_link(
-    host: Host, process: Process, tmp_path: Path
+    host: Host, process: Starts, tmp_path: Path
 ) -> None:
     release = host.release("1")
     host.worker(directory=str(host.srv / "current"))
@@ -535,3 +539,79 @@ def test_a_generation_of_another_format_is_told_as_such(host: Host, text: str, w
 def test_names_that_are_none(run: Run, host: Host, options: dict[str, Any]) -> None:
     arguments = {"state": "kept", "environments": ["live"], "run": FIRST, **options}
     assert "write for example" in run("generations", **arguments)["msg"]
+
+
+class Theirs:
+    """A foreign service: its file, and whether it runs."""
+
+    def __init__(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.file = host.elsewhere / "celery.service"
+        self.file.write_text("[Service]\n")
+        self._host = host
+        self._monkeypatch = monkeypatch
+
+    def run(self, *, goes: bool = True) -> None:
+        """Let it run and start at boot, or do neither."""
+        words = ("celery", "worker")
+        setup = SetUp("systemd", "celery.service", str(self.file), "", words)
+        process = Process(11, 1, 0, words, "/", "", {})
+        found = Service(setup, Call("worker", words[:1], (), Context()), (process,))
+        self._monkeypatch.setattr(_takeover, "services", lambda: [found] if goes else [])
+        self._host.manager.add("celery.service", UnitFileState="enabled" if goes else "disabled")
+
+    @property
+    def option(self) -> dict[str, Any]:
+        texts = dict.fromkeys(("schedule", "user", "own_schedule", "own_user", "own_group"), "")
+        lists: dict[str, list[str]] = {"kinds": ["worker"], "control": [], "nodes": ["celery@app1"], "queues": []}
+        names = {"environment": "live", "manager": "systemd", "name": "celery.service", "handle": "celery.service"}
+        return {**texts, **lists, **names, "is_serial": False, "is_enabled": True, "paths": [str(self.file)]}
+
+
+@pytest.fixture
+def theirs(host: Host, monkeypatch: pytest.MonkeyPatch) -> Theirs:
+    """Return a foreign service that runs."""
+    made = Theirs(host, monkeypatch)
+    made.run()
+    return made
+
+
+def test_what_is_taken_over_is_kept_with_its_files_and_comes_back(host: Host, theirs: Theirs) -> None:
+    """Though the environment had nothing of this collection before; a file that is gone is there again."""
+    assert host.keep(FIRST, taken=[theirs.option])["kept"] == ["live"]
+    theirs.run(goes=False)
+    theirs.file.unlink()
+    host.worker()
+    host.manager.running(W1)
+    assert host.listed()[0]["differs"]
+    result = host.restore(FIRST)
+    assert (result["restored"], result["taken"]) == (["live"], [theirs.option])
+    assert str(host.manager.unit_directory / W1) in result["orphans"]
+    assert theirs.file.read_text() == "[Service]\n"
+
+
+def test_a_run_that_goes_on_with_a_takeover_leaves_the_way_back_as_it_is(host: Host, theirs: Theirs) -> None:
+    """What there is in between is worth nothing."""
+    assert host.keep(FIRST, taken=[theirs.option])["kept"] == ["live"]
+    host.worker()
+    host.manager.running(W1)
+    assert host.keep(SECOND, taken=[theirs.option])["kept"] == []
+    _archive.end_takeover("live")
+    assert host.keep(THIRD)["kept"] == ["live"]
+    assert host.runs() == [THIRD, FIRST]
+
+
+def test_nothing_of_ours_starts_beside_what_was_brought_back(host: Host, theirs: Theirs) -> None:
+    """A rollback of the rollback says how it is taken over again."""
+    host.keep(FIRST, taken=[theirs.option])
+    _archive.end_takeover("live")
+    theirs.run(goes=False)
+    host.worker()
+    host.manager.running(W1)
+    assert host.keep(SECOND, undo=FIRST)["kept"] == ["live"]
+    host.restore(FIRST)
+    theirs.run()
+    (host.manager.unit_directory / W1).unlink()
+    host.manager.add(W1)
+    message = host.restore(SECOND)["msg"]
+    assert message == "live: celery.service runs again; take it over with site.yml -e celery_adopt_takeover=true."
+    assert not (host.manager.unit_directory / W1).exists()

@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.stalk.celery.plugins.module_utils._host import _processes
+from ansible_collections.stalk.celery.plugins.module_utils._host import _archive, _processes, _takeover
+from ansible_collections.stalk.celery.plugins.module_utils._plan._adoption import Service
+from ansible_collections.stalk.celery.plugins.module_utils._plan._calls import Call, Context
+from ansible_collections.stalk.celery.plugins.module_utils._plan._process import Process
+from ansible_collections.stalk.celery.plugins.module_utils._plan._setups import SetUp
 
 from .conftest import Manager, Run
 
@@ -600,3 +604,51 @@ def test_the_secrets_of_an_environment_file_are_not_shown(
     result = run("look", files=files, services=[project.service(env_files=[str(path)])])
     assert "bad ********" in result["problems"][0]
     assert "abc-t0ken" not in result["printed"]
+
+
+@pytest.fixture
+def foreign(
+    project: Project, processes: list[Process], manager: Manager, monkeypatch: pytest.MonkeyPatch, user: str
+) -> str:
+    """Let a unit run a worker of the application that nobody wrote with this collection; return its name."""
+    words = ("python", "-m", "celery", "-A", "proj.celery:app", "worker", "-c", "4")
+    uid = pwd.getpwnam(user).pw_uid
+    own = Process(11, 1, uid, words, str(project.directory), "/system.slice/celery.service", {})
+    processes.append(own)
+    setup = SetUp("systemd", "celery.service", manager.file("celery.service", "[Service]\n"), "", words)
+    found = Service(setup, Call("worker", words[:3], (), Context()), (own,))
+    monkeypatch.setattr(_takeover, "services", lambda: [found])
+    manager.running("celery.service")
+    return setup.name
+
+
+WORKER = ENVIRONMENT + 'CELERYD_OPTS="--queues=a"\n'
+
+
+def test_nothing_starts_beside_a_foreign_service_unless_the_run_takes_it_over(
+    run: Run, project: Project, foreign: str
+) -> None:
+    """The refusal names the switch."""
+    wanted = {"files": project.files(environment=WORKER), "services": [project.service()]}
+    result = run("look", **wanted)
+    assert result["taken"] == []
+    (problem,) = (problem for problem in result["problems"] if foreign in problem)
+    assert problem.endswith("Or let this run take it over: -e celery_adopt_takeover=true.")
+    result = run("look", **wanted, takeover=True)
+    assert result["problems"] == []
+    (gone,) = result["taken"]
+    assert (gone["name"], gone["kinds"], gone["is_enabled"]) == (foreign, ["worker"], True)
+
+
+def test_a_run_goes_on_with_what_one_before_it_began_to_take_over(
+    run: Run, project: Project, foreign: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without being told, and with what that one knew: it does not start at boot any more."""
+    monkeypatch.setattr(_archive, "GENERATIONS", str(tmp_path / "generations"))
+    wanted = {"files": project.files(environment=WORKER), "services": [project.service()]}
+    (gone,) = run("look", **wanted, takeover=True)["taken"]
+    (tmp_path / "generations/live").mkdir(parents=True)
+    begun = [{**gone, "nodes": ["as it was"]}]
+    (tmp_path / "generations/live/takeover.json").write_text(json.dumps(begun))
+    result = run("look", **wanted)
+    assert (result["problems"], result["taken"]) == ([], begun)

@@ -33,6 +33,7 @@ def steps(live: dict[str, Any] | None = None, found: dict[str, Any] | None = Non
     groups = {"all": ["app1", "app2"], "live": ["app1"], "uat": ["app1"]}
     inventory = Inventory(["live", "uat"], variables, groups, "app1")
     nothing: dict[str, Any] = {"changing": [], "differing": [], "unsettled": [], "settled": BEATS, "running": []}
+    nothing["taken"] = []
     return steps_of(inventory, {**OPTIONS, **options}, ACCOUNTS, Found(**{**nothing, **(found or {})}))
 
 
@@ -78,3 +79,22 @@ def test_a_beat_elsewhere_goes_on_until_the_packages_of_its_environment_are_ther
     assert (first["ready"], first["packages"], first["beats"]["marker_prefixes"]) == (["uat"], ["live"], ["uat/beat/"])
     second = steps({"packages": ["celery"]}, changes, environments=["live"], installed=True)
     assert (second["ready"], second["packages"], second["beats"]["marker_prefixes"]) == (["live"], [], ["live/beat/"])
+
+
+def test_beat_comes_last_where_one_is_taken_over() -> None:
+    """One that is part of a worker goes when the new workers are ready."""
+    gone = {"environment": "uat", "manager": "systemd", "name": "celery.service", "kinds": ["worker"], "queues": []}
+    done = steps(found={"taken": [gone]})
+    assert (done["ready"], done["passes"]) == (["uat"], [["worker", "beat", "flower"]])
+    done = steps(found={"taken": [{**gone, "kinds": ["beat", "worker"]}]})
+    assert done["passes"] == [["worker", "flower"], ["beat"]]
+
+
+def test_a_queue_that_would_have_no_worker_any_more_is_told() -> None:
+    """Whatever host its worker is on."""
+    gone = {"environment": "live", "manager": "init", "name": "celeryd", "kinds": ["worker"], "queues": ["a", "b"]}
+    workers = [{"name": "w1", "queues": ["a"]}, {"name": "w2", "queues": ["c"], "hosts": ["app2"]}]
+    (told,) = steps({"workers": workers}, {"taken": [gone]})["unserved"]
+    assert told.startswith("live: /etc/init.d/celeryd consumes b, and no worker of celery_live does; name it in the")
+    workers[1]["queues"] = ["b"]
+    assert steps({"workers": workers}, {"taken": [gone]})["unserved"] == []

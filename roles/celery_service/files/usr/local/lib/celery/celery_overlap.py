@@ -69,7 +69,7 @@ class Overlap:
         self.before = int(before or 0)
         self.address = address
         self.role = SUCCESSOR if address == f"{place}.reload" else MAIN
-        self.may_control = self.has_been_main = self.role == MAIN
+        self.is_heir = self.has_been_main = self.role == MAIN
         self.drains_since = 0.0
         self.deadline = float("inf")
         self.told: dict[int, str] = {}
@@ -84,6 +84,11 @@ class Overlap:
     def must_drain(self) -> bool:
         """Whether this process is to stop consuming."""
         return self.role == DRAINING
+
+    @property
+    def may_control(self) -> bool:
+        """Whether nobody else answers to the name of this worker: the process before it, a worker to be replaced."""
+        return self.is_heir and not os.path.exists(f"{self.place}.wait")
 
     def environment(self) -> dict[str, str]:
         """Return the variables that a new start of this process (by SIGHUP) needs."""
@@ -118,7 +123,7 @@ class Overlap:
             self.deadline = time.monotonic() + float(said["DRAIN"] or "inf")
             self.answer(sender, "DRAIN=1")
         elif "CONTROL" in said:
-            self.may_control = True
+            self.is_heir = True
         elif "DRAINING" in said:
             self.told[int(said["DRAINING"])] = said.get("STATUS", "")
 
