@@ -371,6 +371,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     besides = _neighbours.find(systemd, _neighbours.planned(leading, files))
     wanted_here = _takeover.wanted(services, files)
     under_way = {name: _archive.unfinished(name) for name in wanted_here}
+    # What a run that was interrupted has told to stop may still be stopping.
+    besides = [one for one in besides if one.kind != "multi" or not under_way.get(one.environment)]
     ours = own_to_be(module, besides, wanted_here, under_way)
     problems += beside_starting([one for one in besides if one not in ours], starting, module)
     taken, obstacles = _takeover.look(systemd, ours, wanted_here, under_way)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -641,7 +642,12 @@ def test_nothing_starts_beside_a_foreign_service_unless_the_run_takes_it_over(
 
 
 def test_a_run_goes_on_with_what_one_before_it_began_to_take_over(
-    run: Run, project: Project, foreign: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run,
+    project: Project,
+    foreign: str,
+    processes: list[Process],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Without being told, and with what that one knew: it does not start at boot any more."""
     monkeypatch.setattr(_archive, "GENERATIONS", str(tmp_path / "generations"))
@@ -650,5 +656,7 @@ def test_a_run_goes_on_with_what_one_before_it_began_to_take_over(
     (tmp_path / "generations/live").mkdir(parents=True)
     begun = [{**gone, "nodes": ["as it was"]}]
     (tmp_path / "generations/live/takeover.json").write_text(json.dumps(begun))
+    stopping = ("python", "-m", "celery", "-A", "proj.celery:app", "multi", "stopwait", "w1")
+    processes.append(replace(processes[0], pid=12, words=stopping))
     result = run("look", **wanted)
     assert (result["problems"], result["taken"]) == ([], begun)
