@@ -17,12 +17,13 @@ PACKAGES = (
     "podman", "crun", "netavark", "aardvark-dns", "iptables", "iproute2", "uidmap", "mmdebstrap",
     "debian-archive-keyring", "openssh-client", "python3-venv",
 )
+KEPT = ("PATH", "VIRTUAL_ENV", "STALK_IMAGE", "STALK_SUITE")
 
 
 def become_root() -> None:
     """Start this program again through sudo, unless it is root already."""
     if os.geteuid() != 0:
-        keep = [f"{name}={os.environ[name]}" for name in ("PATH", "VIRTUAL_ENV", "STALK_IMAGE") if name in os.environ]
+        keep = [f"{name}={os.environ[name]}" for name in KEPT if name in os.environ]
         os.execvp("sudo", ["sudo", "-E", "-H", "env", *keep, sys.executable, "-m", "tests.hosts", *sys.argv[1:]])
 
 

@@ -41,10 +41,15 @@ OPTIONS = (
 )
 
 
+def suite_of(suite: str) -> str:
+    """Return the Debian release of a host: the one that it asks for, unless STALK_SUITE names one for all hosts."""
+    return os.environ.get("STALK_SUITE") or suite
+
+
 def image_name(suite: str) -> str:
     """Return the image of a Debian release, or the one that STALK_IMAGE names: with systemd, sshd, Python and sudo."""
     recipe = hashlib.sha256(json.dumps(OPTIONS).encode()).hexdigest()[:8]
-    return os.environ.get("STALK_IMAGE") or f"localhost/stalk-host:{suite}-{recipe}"
+    return os.environ.get("STALK_IMAGE") or f"localhost/stalk-host:{suite_of(suite)}-{recipe}"
 
 
 def _podman(*arguments: str) -> int:
@@ -55,7 +60,7 @@ def _podman(*arguments: str) -> int:
 def ensure_images(suites: Iterable[str]) -> None:
     """Make those images that the store does not have, all at once."""
     with ThreadPoolExecutor() as pool:
-        list(pool.map(_ensure_image, suites))
+        list(pool.map(_ensure_image, {suite_of(suite) for suite in suites}))
 
 
 def _ensure_image(suite: str) -> None:
