@@ -155,6 +155,7 @@ def test_the_name_answers_for_the_new_process_alone(workers: list[Service]) -> N
 def test_what_drains_is_shown_and_is_taken_for_no_other_worker() -> None:
     """Its process does not get on with its task until it has been looked at."""
     worker = service("app1", "celery-live-prefork")
+    eventually("nothing that drains since an earlier test", lambda: "drains" not in status(worker), SOON)
     limit = f"live:&{worker.host}"
     works = send_new([worker], 1, SOON / 4)
     wait_for_all(works, "begun", SOON)

@@ -200,7 +200,7 @@ class AppClient:
         left: set[str] = {*processes}
         known: set[str] = set()
         while left and self.clock.left() > _LAST:
-            left = {node for node in left if os.path.exists(f"/proc/{processes[node]}")}
+            left = {node for node in left if _is_there(processes[node])}
             known |= self._alone(left - known, processes)
             told = {command: dict(self._all(command, left & known, 1)) for command in _OF_WORK}
             for node in left & known:
@@ -414,6 +414,17 @@ class _NoRoutes:
     @staticmethod
     def route(options: Answer, *_: object) -> Answer:
         return options
+
+
+def _is_there(pid: int) -> bool:
+    """Return whether there is a process of any user, which the sandbox may hide in /proc."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _straight_to(queue: str) -> Answer:

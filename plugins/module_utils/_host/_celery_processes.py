@@ -107,3 +107,22 @@ def written_files(pid: int, most: int = 1000) -> list[str]:
             if flags and int(flags[1], 8) & os.O_ACCMODE and path.startswith("/") and not path.endswith(" (deleted)"):
                 found.add(path)
     return sorted(found)
+
+
+class Parent:
+    """A process that has started one of Celery; one that is not there has no words."""
+
+    def __init__(self, pid: int) -> None:
+        self.words: tuple[str, ...] = ()
+        self.parent = 0
+        self.is_roots = False
+        path = os.path.join(PROC, str(pid))
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            self.is_roots = os.stat(path).st_uid == 0
+            self.words = tuple(_text(_read(path, "cmdline", _COMMAND)).rstrip("\0").split("\0"))
+            self.parent = int(_text(_read(path, "stat")).rpartition(")")[2].split()[1])
+
+    @property
+    def text(self) -> str:
+        """The command line as a shell would read it."""
+        return " ".join(self.words)

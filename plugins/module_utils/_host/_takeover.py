@@ -9,7 +9,6 @@ What is run is what root has set up: the names come from the managers and their 
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import socket
@@ -25,6 +24,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._host import (
     _own_services,
     _paths,
     _setups_here,
+    _state_files,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._host._apart import Account, Job
 from ansible_collections.stalk.celery.plugins.module_utils._host._paths import Label
@@ -49,8 +49,6 @@ _RUNLEVEL = "/etc/rc3.d"
 _PROPERTIES = ("ActiveState", "DropInPaths", "EnvironmentFiles", "FragmentPath", "LoadState", "UnitFileState")
 _ENABLED = ("enabled", "enabled-runtime", "linked", "linked-runtime", "alias")
 _PATIENCE = 30  # seconds for an answer of Supervisor
-_COMMAND = 2**14
-_MOST = 2**20  # bytes of a schedule file
 
 
 class TakeoverError(ValueError):
@@ -198,8 +196,8 @@ def _family(process: Process) -> list[int]:
 
 def _supervisorctl(process: Process) -> tuple[str, ...]:
     """Return the program that talks to the Supervisor that is the parent of ``process``, or the parent of that."""
-    parent = _Parent(process.parent)
-    for supervisor in (parent, _Parent(parent.parent)):
+    parent = _celery_processes.Parent(process.parent)
+    for supervisor in (parent, _celery_processes.Parent(parent.parent)):
         script = next((word for word in supervisor.words if os.path.basename(word) == "supervisord"), "")
         if supervisor.is_roots and script.startswith("/"):
             program = os.path.join(os.path.dirname(script), "supervisorctl")
@@ -210,26 +208,6 @@ def _supervisorctl(process: Process) -> tuple[str, ...]:
                     raise TakeoverError(f"{path} is not there, or others than root can change it")
             return (program, "-c", named) if named else (program,)
     raise TakeoverError("no Supervisor of root is the parent of its process")
-
-
-class _Parent:
-    """A process that may be a Supervisor."""
-
-    def __init__(self, pid: int) -> None:
-        self.words: list[str] = []
-        self.parent = 0
-        self.is_roots = False
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            self.is_roots = os.stat(f"{_celery_processes.PROC}/{pid}").st_uid == 0
-            with open(f"{_celery_processes.PROC}/{pid}/cmdline", "rb") as file:
-                self.words = file.read(_COMMAND).decode("utf-8", "replace").rstrip("\0").split("\0")
-            with open(f"{_celery_processes.PROC}/{pid}/stat", "rb") as file:
-                self.parent = int(file.read(_COMMAND).rpartition(b")")[2].split()[1])
-
-    @property
-    def text(self) -> str:
-        """The command line as a shell would read it."""
-        return " ".join(self.words)
 
 
 def _said(command: Sequence[str]) -> str:
@@ -361,12 +339,12 @@ def carry(source: str, user: str, target: str, account: Account) -> bool:
 
     Raises TakeoverError if it cannot be read or written.
     """
-    found = _apart.look(Job(Account(user), lambda _before: _read_schedule(source)))
+    found = _apart.look(Job(Account(user), lambda _before: _state_files.schedule(source)))
     if found is None:
         raise TakeoverError(f"the schedule file {source} of beat cannot be read by {user}; make it readable")
     if not found:
         return False
-    written = _apart.look(Job(account, lambda _before: _write_schedule(target, found)))
+    written = _apart.look(Job(account, lambda _before: _state_files.write_schedule(target, found)))
     if not written:
         raise TakeoverError(f"{account.user} cannot write the schedule file {target}")
     return True
@@ -377,38 +355,6 @@ def state_directory(path: str, account: Account) -> None:
     _disk.make_directory(Directory(path, Attributes(account.user, account.group, 0o750)), _disk.without_label)
 
 
-def _read_schedule(path: str) -> dict[str, str]:
-    found = {}
-    for suffix in _takeover.SUFFIXES:
-        with contextlib.suppress(FileNotFoundError), open(path + suffix, "rb") as file:
-            content = file.read(_MOST + 1)
-            if len(content) > _MOST:
-                raise ValueError("too large")
-            found[suffix] = base64.b64encode(content).decode("ascii")
-    return found
-
-
-def _write_schedule(path: str, found: Mapping[str, str]) -> bool:
-    for suffix in _takeover.SUFFIXES:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path + suffix)
-    for suffix, text in found.items():
-        descriptor = os.open(path + suffix, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64decode(text))
-    return True
-
-
 def hold(path: str, account: Account, is_held: bool) -> Any:
     """Make or remove the file by which a worker leaves remote control to another one; returns whether it differed."""
-
-    def change(_before: None) -> bool:
-        if os.path.lexists(path) == is_held:
-            return False
-        if is_held:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640))
-        else:
-            os.unlink(path)
-        return True
-
-    return _apart.look(Job(account, change))
+    return _apart.look(Job(account, lambda _before: _state_files.hold(path, is_held)))

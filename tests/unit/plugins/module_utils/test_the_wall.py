@@ -28,6 +28,7 @@ MAY = {
     "module_utils/_host/_releases.py": AS_THE_USER,
     "module_utils/_host/_stale.py": AS_THE_USER,
     "module_utils/_host/_as_user.py": AS_THE_USER,
+    "module_utils/_host/_state_files.py": AS_THE_USER,
     "module_utils/_host/_interpreter.py": AS_THE_USER,
     "module_utils/_host/_virtualenv_program.py": AS_THE_USER,
     "modules/look.py": AS_THE_USER,

@@ -56,7 +56,7 @@ def look(options: dict[str, Any], _check: bool) -> dict[str, Any]:
     problems = [f"{unit} would not start" for unit in units_of(found) if (HOST / unit).exists()]
     up = read("up", [])
     wanted = [unit["name"] for unit in options["units"]]
-    told = {"running": up, "settled": up, "orphans": [], "tried": units_of(found)}
+    told = {"running": up, "settled": up, "orphans": [], "taken": [], "tried": units_of(found)}
     told |= {"differing": sorted(found), "unsettled": sorted({*wanted} - {*up})}
     return {"problems": problems, "changing": sorted(environments), **told}
 
