@@ -54,7 +54,8 @@ def main() -> int:
     )
     if found:
         sys.exit("\n".join(found))
-    shutil.rmtree(TARGET, ignore_errors=True)
+    if TARGET.exists():
+        shutil.rmtree(TARGET)
     TARGET.mkdir(parents=True)
     make_copy()
     print(build(COPY, TARGET))

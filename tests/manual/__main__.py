@@ -22,7 +22,8 @@ HTML = TARGET / "html"
 def main() -> int:
     """Return the exit status of Sphinx."""
     make_copy()
-    shutil.rmtree(TARGET, ignore_errors=True)
+    if TARGET.exists():
+        shutil.rmtree(TARGET)
     reference = SOURCE / "reference"
     reference.mkdir(parents=True)
     shutil.copy(Path(__file__).parent / "conf.py", SOURCE)

@@ -22,6 +22,7 @@ from jinja2 import UndefinedError
 
 _NUMBER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
 _SIMPLE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_PASSWORD = "Give this run its vault password, or leave the environment out with --limit."
 _FACTS = "Correct its template. If it needs facts, gather them in a play before: site.yml does not."
 
 
@@ -30,7 +31,9 @@ def read(container: Any, key: Any) -> tuple[Any, str | None]:
     try:
         return container[key], None
     except (AnsibleError, UndefinedError) as error:
-        return None, f"has no value: {str(error).splitlines()[0].rstrip('.')}. {_FACTS}"
+        # The error itself may only say that there was one.
+        why = str(error.__cause__ or error).splitlines()[0].rstrip(".")
+        return None, f"has no value: {why}. {_PASSWORD if 'decrypt' in why else _FACTS}"
 
 
 def shown(key: str) -> str:

@@ -90,11 +90,13 @@ SHARED = "[live]\napp1\n[uat]\napp1\n[all:vars]\nansible_connection=local\nceler
     [
         'celery_uat: "{{ nothing }}"\n',
         'celery_uat: "{{ [] | first }}"\n',
+        'celery_uat: "{{ celery_uat }}"\n',
+        "celery_uat: \"{{ lookup('file', '/nonexistent') }}\"\n",
         'celery_uat: "{{ lookup(\'env\') }}{% if %}"\n',
         'celery_uat: "{{ secret | combine({}) }}"\nsecret: !vault ' + json.dumps(VAULTED) + "\n",
         "celery_uat: !vault " + json.dumps(VAULTED) + "\n",
     ],
-    ids=["undefined", "empty", "syntax", "vaulted elsewhere", "vaulted"],
+    ids=["undefined", "empty", "recursive", "lookup", "syntax", "vaulted elsewhere", "vaulted"],
 )
 def test_the_whole_variable_of_uat_fails_on_a_host_of_both(tmp_path: Path, uat: str) -> None:
     """A run for live goes on; one for uat names the variable."""
@@ -109,3 +111,5 @@ def test_the_whole_variable_of_uat_fails_on_a_host_of_both(tmp_path: Path, uat: 
     assert of_uat.returncode != 0
     assert "celery_uat has no value: " in of_uat.stdout
     assert "celery_live" not in of_uat.stdout
+    assert "marker was tripped" not in of_uat.stdout, "words of Ansible's own"
+    assert ("Give this run its vault password" in of_uat.stdout) is ("vault" in uat)
