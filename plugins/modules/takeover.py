@@ -34,7 +34,8 @@ options:
       - V(begun), before services of O(kinds) start, stops what cannot run beside them, which is beat, Flower, and a
         worker with room for one task, since somebody may use it as a lock. All other workers go on.
       - V(ended), when services of O(kinds) are ready, stops the workers.
-      - V(returned) starts all of O(services) again, with what beat has sent meanwhile.
+      - V(returned) starts all of O(services) again, with what beat has sent meanwhile. A takeover that was not finished
+        is given up.
     type: str
     choices: [begun, ended, returned]
     required: true
@@ -172,6 +173,9 @@ class Takeover:
                 self._systemd.reload()
                 _takeover.enable(self._systemd, gone)
                 _takeover.start(self._systemd, gone, _MARGIN)
+        if not self._check_mode:
+            for environment in {gone.environment for gone in self._services}:
+                _archive.end_takeover(environment)
 
     def _is_unfinished(self, gone: Taken) -> bool:
         """Whether a service is there, or what its beat has sent is still to be carried to the one that starts."""

@@ -14,6 +14,7 @@ from typing import Mapping
 from ansible_collections.stalk.celery.plugins.module_utils._plan._takeover import SUFFIXES
 
 _MOST = 2**20  # bytes of a schedule file
+_INDEX = "-shm"  # the suffix of what SQLite makes anew
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
@@ -31,7 +32,7 @@ def schedule(path: str) -> dict[str, str]:
 
 def write_schedule(path: str, found: Mapping[str, str]) -> bool:
     """Write the files of a schedule in place of those that are there."""
-    for suffix in SUFFIXES:
+    for suffix in (*SUFFIXES, _INDEX):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
     for suffix, text in found.items():

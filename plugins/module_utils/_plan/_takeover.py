@@ -22,7 +22,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._process import
 from ansible_collections.stalk.celery.plugins.module_utils._plan._setups import INIT, NONE, SUPERVISOR
 
 SWITCH = "-e celery_adopt_takeover=true"
-SUFFIXES = ("", ".db", ".dat", ".bak", ".dir", ".pag")  # of the files that Python's dbm makes of one name
+SUFFIXES = ("", ".db", ".dat", ".bak", ".dir", ".pag", "-wal")  # of the files that Python's dbm makes of one name
 HOLD = ".wait"  # as in celery_overlap: while it is there, a worker leaves remote control to the one that has its name
 NO_AUTOSTART = "autostart=false\n"
 _SCHEDULE = "celerybeat-schedule"

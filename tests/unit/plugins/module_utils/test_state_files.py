@@ -19,11 +19,15 @@ def test_all_files_of_a_schedule_are_taken_along(tmp_path: Path) -> None:
     """And what was there before under the name is gone, also a link to the file of somebody else."""
     (tmp_path / "old.db").write_bytes(b"\x00\xff")
     (tmp_path / "old.dat").write_bytes(b"")
+    (tmp_path / "old-wal").write_bytes(b"what SQLite has not put into its database yet")
     (tmp_path / "precious").write_text("kept")
     (tmp_path / "new.db").symlink_to("precious")
     (tmp_path / "new.bak").write_text("stale")
+    (tmp_path / "new-shm").write_text("stale")
     assert _state_files.write_schedule(str(tmp_path / "new"), _state_files.schedule(str(tmp_path / "old")))
-    assert {path.name: path.read_bytes() for path in tmp_path.glob("new*")} == {"new.db": b"\x00\xff", "new.dat": b""}
+    found = {path.name: path.read_bytes() for path in tmp_path.glob("new*")}
+    wal = b"what SQLite has not put into its database yet"
+    assert found == {"new.db": b"\x00\xff", "new.dat": b"", "new-wal": wal}
     assert (tmp_path / "precious").read_text() == "kept"
 
 

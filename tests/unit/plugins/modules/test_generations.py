@@ -615,3 +615,16 @@ def test_nothing_of_ours_starts_beside_what_was_brought_back(host: Host, theirs:
     message = host.restore(SECOND)["msg"]
     assert message == "live: celery.service runs again; take it over with site.yml -e celery_adopt_takeover=true."
     assert not (host.manager.unit_directory / W1).exists()
+
+
+def test_a_takeover_that_was_undone_does_not_go_on_by_itself(host: Host, theirs: Theirs, run: Run) -> None:
+    """It may be undone half-way, while their service still runs."""
+    host.keep(FIRST, taken=[theirs.option])
+    host.worker()
+    host.manager.running(W1)
+    assert _archive.unfinished("live")
+    taken = host.restore(FIRST)["taken"]
+    assert run("takeover", state="returned", services=taken, check=True)["started"] == []
+    assert _archive.unfinished("live")
+    assert run("takeover", state="returned", services=taken)["started"] == []
+    assert _archive.unfinished("live") == []
