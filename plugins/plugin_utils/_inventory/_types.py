@@ -23,7 +23,11 @@ from jinja2 import UndefinedError
 _NUMBER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
 _SIMPLE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _PASSWORD = "Give this run its vault password, or leave the environment out with --limit."
-_FACTS = "Correct its template. If it needs facts, gather them in a play before: site.yml does not."
+_FACT = re.compile(r"has no attribute '(\w+)'|'ansible_(\w+)' is undefined")
+_GATHER = (
+    "If {0} is a fact of the host, gather it first: no playbook of this collection does. Begin yours with a play that "
+    "has gather_facts: true, or keep facts in a cache, see Facts in docs/inventory.md. Or else correct the template."
+)
 
 
 def read(container: Any, key: Any) -> tuple[Any, str | None]:
@@ -33,7 +37,15 @@ def read(container: Any, key: Any) -> tuple[Any, str | None]:
     except (AnsibleError, UndefinedError) as error:
         # The error itself may only say that there was one.
         why = str(error.__cause__ or error).splitlines()[0].rstrip(".")
-        return None, f"has no value: {why}. {_PASSWORD if 'decrypt' in why else _FACTS}"
+        return None, f"has no value: {why}. {_remedy(why)}"
+
+
+def _remedy(why: str) -> str:
+    """Return what to do about a value that there is not."""
+    fact = _FACT.search(why)
+    if fact:
+        return _GATHER.format(fact[1] or fact[2])
+    return _PASSWORD if "decrypt" in why else "Correct its template."
 
 
 def shown(key: str) -> str:

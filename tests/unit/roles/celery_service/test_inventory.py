@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.stalk.celery.tests.unit.playbook import run_play
+from ansible_collections.stalk.celery.tests.unit.playbook import run_play, run_plays
 
 HOSTS = "[live]\napp1\n[uat]\napp2\n[all:vars]\nansible_connection=local\ncelery_environments=['live', 'uat']\n"
 CHECK = {"name": "Check", "import_role": {"name": "stalk.celery.celery_service", "tasks_from": "plan"}}
@@ -40,7 +41,7 @@ def test_environments_on_two_hosts_that_would_share_a_broker(tmp_path: Path, opt
 
 
 def test_a_value_whose_template_fails_is_named(tmp_path: Path) -> None:
-    """No facts are gathered, so a value that needs them has none; the others are checked all the same."""
+    """One that needs a fact tells how to gather it; the others are checked all the same."""
     uat = "celery_uat: {app: edc, directory: /srv, virtualenv: /srv, limits: {Nice: 99}, "
     uat += "environment: {A: '{{ absent.a }}'}, "
     uat += "workers: [{name: w1, concurrency: '{{ ansible_facts.processor_vcpus }}', queues: ['{{ absent }}']}]}\n"
@@ -48,8 +49,22 @@ def test_a_value_whose_template_fails_is_named(tmp_path: Path) -> None:
     assert status != 0
     assert "celery_uat.environment.A has no value: 'absent' is undefined" in output
     assert "celery_uat.workers[0].concurrency has no value: " in output
+    assert "If processor_vcpus is a fact of the host, gather it first: " in output
     assert "celery_uat.workers[0].queues[0] has no value: 'absent' is undefined" in output
     assert "celery_uat.limits.Nice is '99'" in output
+
+
+def test_a_value_may_be_a_fact_of_the_host(tmp_path: Path) -> None:
+    """Which a play has gathered before, as docs/inventory.md says."""
+    (tmp_path / "hosts.ini").write_text("[live]\napp1 ansible_connection=local\n")
+    (tmp_path / "group_vars").mkdir()
+    worker = "{name: w1, concurrency: '{{ ansible_facts.processor_vcpus * 2 }}'}"
+    variables = f"celery_live: {{app: edc, directory: /srv, virtualenv: /srv, workers: [{worker}]}}\n"
+    (tmp_path / "group_vars/all.yml").write_text(f"celery_environments: [live]\n{variables}")
+    python = {"ansible_python_interpreter": sys.executable}
+    gathering = {"hosts": "all", "gather_facts": True, "gather_subset": ["hardware"], "vars": python}
+    done = run_plays(tmp_path, [gathering, {"hosts": "all", "tasks": [CHECK]}], "-i", "hosts.ini")
+    assert done.returncode == 0, done.stdout
 
 
 def test_an_environment_in_the_variables_of_a_play_is_refused(tmp_path: Path) -> None:
