@@ -21,8 +21,9 @@ from ansible_collections.stalk.celery.plugins.plugin_utils._check._units import 
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._environments import complete_environment
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._types import read
-from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import services_of
+from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import alike, services_of
 
+_OF_ONE = ("unit", "env_file", "node")
 _AT_LEAST = "with at least: app, directory, virtualenv."
 
 
@@ -106,7 +107,7 @@ def _problems_of_sound(path: str, environment: Mapping[str, Any], members: Seque
     yield from problems_of_packages(path, environment)
     yield from _log_files(path, environment)
     yield from problems_of_urls(path, environment)
-    yield from _problems_of_workers(path, environment, members)
+    yield from dict.fromkeys(_problems_of_workers(path, environment, members))
     for service in services_of(environment, [kind.name for kind in KINDS.values() if kind.is_one]):
         key = KINDS[service["kind"]].key
         yield from problems_of_service(f"{path}.{key}", environment[key], service, members)
@@ -124,13 +125,23 @@ def _log_files(path: str, environment: Mapping[str, Any]) -> Iterator[str]:
         yield f"{path}.log_file {problem}"
 
 
+def _of_each(path: str, own: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what several workers of one entry cannot have in common."""
+    for key in _OF_ONE:
+        if own.get(key) is not None:
+            yield f"{path} has count and {key}, which each worker has to itself. Remove {key}, or write each worker."
+
+
 def _problems_of_workers(path: str, environment: Mapping[str, Any], members: Sequence[str]) -> Iterator[str]:
     workers = services_of(environment, ("worker",))
     if not workers:
         yield f"{path}.workers is empty. Leave the key out to get one worker, or write the workers."
     names = [worker["name"] for worker in workers]
-    for index, (own, worker) in enumerate(zip(environment["workers"], workers, strict=True)):
-        if worker["name"] in names[:index]:
+    written = [(index, own) for index, own in enumerate(environment["workers"]) for _one in alike(own)]
+    for position, ((index, own), worker) in enumerate(zip(written, workers, strict=True)):
+        if own.get("count") is not None:
+            yield from _of_each(f"{path}.workers[{index}]", own)
+        if worker["name"] in names[:position]:
             name = worker["name"]
             yield f"{path}.workers[{index}].name is {name}, as of an earlier worker. Give each worker its own name."
         others = [other["unit"] for other in workers if other is not worker]

@@ -33,6 +33,7 @@ class Shape:
 _A_STOP = "A worker needs a few seconds to stop and would be killed with its tasks. "
 _OTHER = Range()
 _RANGES: Mapping[str, Range] = {
+    "count": Range(1, 1000),
     "port": Range(1024, 65535),
     "prefetch_multiplier": Range(lowest=0),
     "stop_timeout": Range(lowest=10, reason=_A_STOP),

@@ -42,8 +42,16 @@ def services_of(
 def _written(kind: str, environment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return what the environment says of its services of a kind; of some there can be one only, named after it."""
     own = environment.get(KINDS[kind].key, [])
-    found = [{**own, "name": kind}] if isinstance(own, Mapping) else own
+    found = [{**own, "name": kind}] if isinstance(own, Mapping) else [one for worker in own for one in alike(worker)]
     return [{key: value for key, value in one.items() if value is not None} for one in found]
+
+
+def alike(worker: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the workers that one entry stands for: itself, or as many as its ``count``, each with a number."""
+    if worker.get("count") is None:
+        return [worker]
+    shared = {key: value for key, value in worker.items() if key != "count"}
+    return [{**shared, "name": f"{worker['name']}-{number}"} for number in range(1, int(worker["count"]) + 1)]
 
 
 def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) -> Service:

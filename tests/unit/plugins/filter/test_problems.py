@@ -190,6 +190,14 @@ def test_everything_at_once_is_sound() -> None:
         ),
         (worker(time_limit=5, pool="threads"), ["celery_live.workers[0].time_limit", "prefork, gevent"]),
         (worker(concurrency=2, pool="solo"), ["celery_live.workers[0].concurrency", "one task at a time"]),
+        (worker(count=0), ["celery_live.workers[0].count is 0", "one from 1 to 1000"]),
+        (worker(count=2, unit="w.service"), ["celery_live.workers[0] has count and unit", "Remove unit"]),
+        (worker(count=2, node="w@%h"), ["celery_live.workers[0] has count and node", "Remove node"]),
+        (worker(count=2, queues=["a b"]), ["celery_live.workers[0].queues has 'a b'"]),
+        (
+            environment(workers=[{"name": "w", "count": 2}, {"name": "w-2"}]),
+            ["celery_live.workers[1].name is w-2, as of an earlier worker"],
+        ),
         (worker(part_of="absent.service"), ["celery_live.workers[0].part_of is absent.service", "of: none"]),
         (worker(queues=["mail,video"]), ["celery_live.workers[0].queues has 'mail,video'", "each element"]),
         (

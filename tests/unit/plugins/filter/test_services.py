@@ -211,6 +211,18 @@ def test_a_worker_that_is_a_part_of_another() -> None:
     assert "\nPartOf=celery-live.target celery.live.service\n" in second
 
 
+def test_workers_that_are_the_same_are_written_once() -> None:
+    """Their names have numbers, and so has all that is made of names; a template makes a string of the number."""
+    several = {"name": "sync", "count": "3", "queues": ["sync"], "log_file": "/l/%n"}
+    found = services_on(workers=[{"name": "w1"}, several])
+    assert [service["name"] for service in found] == ["w1", "sync-1", "sync-2", "sync-3"]
+    assert found[3]["unit"] == "celery-live-sync-3.service"
+    assert found[3]["env_file"] == "/etc/conf.d/celery-live-sync-3.conf"
+    assert (found[3]["node"], found[3]["queues"]) == ("sync-3@%h", ["sync"])
+    assert found[3]["marker"] == "live/worker/sync-3"
+    assert [service["log_patterns"] for service in found[1:]] == [[f"/l/sync-{number}"] for number in (1, 2, 3)]
+
+
 def test_another_library_is_another_unit_of_those_that_load_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notify, plain = services_on(workers=[{"name": "w1"}, {"name": "w2", "type": "exec"}])
     before = [unit_of(notify), unit_of(plain)]
