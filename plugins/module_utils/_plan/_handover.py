@@ -19,7 +19,7 @@ UNABLE = "its process takes no part in a hand-over"
 _UNABLE = "3"  # as in celery_handover: how it ends where the old process takes no part
 # Directives that a process has which a reload starts, or that systemd has as soon as it has read the unit file.
 _OF_A_PROCESS = {
-    *("Description", "Documentation", "Wants", "After", "PartOf", "WantedBy"),
+    *("Description", "Documentation", "Wants", "Requires", "After", "PartOf", "WantedBy"),
     *("Environment", "EnvironmentFile", "ExecReload", "ExecStart", "TimeoutStartSec", "TimeoutStopSec"),
     *("LimitNOFILE", "LimitNPROC", "Nice", "OOMScoreAdjust", "UMask", "WorkingDirectory"),
     *("BindPaths", "BindReadOnlyPaths", "PrivateIPC", "PrivateMounts", "PrivateTmp", "PrivateUsers", "ProcSubset"),

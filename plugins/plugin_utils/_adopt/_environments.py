@@ -29,7 +29,7 @@ _OF_NO_PROJECT = (
 )
 _SHARED_KEYS = (
     *("app", "directory", "virtualenv", "command", "log_level", "stop_timeout", "after", "limits", "sandbox"),
-    "write_paths",
+    *("requires", "write_paths"),
 )
 _OF_BEAT_TOO = ("app", "directory", "virtualenv", "command", "log_level", "state", "enabled", "write_paths")
 _MANAGERS = {"systemd": "", "supervisor": "Supervisor's program ", "init": "script ", "": "a process of "}

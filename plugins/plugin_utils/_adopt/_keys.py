@@ -150,8 +150,9 @@ def _sandbox(key: str, value: str, into: Translation) -> None:
 
 def _others(key: str, value: str, into: Translation) -> None:
     units = [unit for unit in value.split() if not _ALWAYS_THERE.fullmatch(unit)]
-    if key == "After" and units:
-        into.keys["after"] = list(dict.fromkeys([*into.keys.get("after", []), *units]))
+    own = {"After": "after", "Requires": "requires"}.get(key)
+    if own and units:
+        into.keys[own] = list(dict.fromkeys([*into.keys.get(own, []), *units]))
     elif units:
         into.untold.append(f"{key}={' '.join(units)}")
 

@@ -34,9 +34,10 @@ def problems_of_keys(path: str, own: Mapping[str, Any]) -> Iterator[str]:
         problem = _problem_of_variable(name, value)
         if problem:
             yield f"{path}.environment.{shown(name)} {problem}"
-    for unit in own.get("after") or []:
-        if not _UNIT_NAME.fullmatch(unit):
-            yield f"{path}.after has {unit!r}, which is no unit name. Write its suffix too, as in redis-server.service."
+    for key in ("after", "requires"):
+        for unit in own.get(key) or []:
+            if not _UNIT_NAME.fullmatch(unit):
+                yield f"{path}.{key} has {unit!r}, which is no unit name. Write its suffix, as in redis-server.service."
 
 
 def _problem_of_variable(name: str, value: Any) -> str | None:

@@ -190,6 +190,7 @@ def test_everything_at_once_is_sound() -> None:
         ),
         (worker(time_limit=5, pool="threads"), ["celery_live.workers[0].time_limit", "prefork, gevent"]),
         (worker(concurrency=2, pool="solo"), ["celery_live.workers[0].concurrency", "one task at a time"]),
+        (worker(requires=["redis"]), ["celery_live.workers[0].requires has 'redis'", "redis-server.service"]),
         (worker(count=0), ["celery_live.workers[0].count is 0", "one from 1 to 1000"]),
         (worker(count=2, unit="w.service"), ["celery_live.workers[0] has count and unit", "Remove unit"]),
         (worker(count=2, node="w@%h"), ["celery_live.workers[0] has count and node", "Remove node"]),

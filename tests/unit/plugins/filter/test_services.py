@@ -211,6 +211,13 @@ def test_a_worker_that_is_a_part_of_another() -> None:
     assert "\nPartOf=celery-live.target celery.live.service\n" in second
 
 
+def test_what_a_service_requires_is_started_before_it() -> None:
+    workers = [{"name": "w1"}, {"name": "w2", "requires": ["data.mount"], "after": ["redis.service", "data.mount"]}]
+    first, second = map(unit_of, services_on(workers=workers))
+    assert "Requires=" not in first
+    assert "\nRequires=data.mount\nAfter=network-online.target redis.service data.mount\n" in second
+
+
 def test_workers_that_are_the_same_are_written_once() -> None:
     """Their names have numbers, and so has all that is made of names; a template makes a string of the number."""
     several = {"name": "sync", "count": "3", "queues": ["sync"], "log_file": "/l/%n"}

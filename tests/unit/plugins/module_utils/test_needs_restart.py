@@ -31,6 +31,7 @@ def unit(**keys: Any) -> str:
         {"stop_timeout": 900},
         {"start_timeout": 120},
         {"after": ["redis.service"]},
+        {"requires": ["data.mount"]},
         {"write_paths": ["/srv/media"]},
         {"virtualenv": "/home/another/.venv"},
         {"sandbox": {"MemoryDenyWriteExecute": "no"}},
