@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.hosts.debian import install_missing_packages
+from tests.hosts.enter import first_process
 
 BROWSER = "chromium-headless-shell"
 SECONDS = 10  # that a page has for its scripts, at most
@@ -57,9 +58,7 @@ def shown(host: str, url: str, directory: Path) -> str:
 
     :param directory: an empty directory for what the browser writes.
     """
-    inspect = ["podman", "inspect", "--format={{.State.Pid}}", host]
-    pid = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
-    return _dom(directory, url, before=["nsenter", f"--net=/proc/{pid}/ns/net"])
+    return _dom(directory, url, before=["nsenter", "--net", f"--target={first_process(host)}"])
 
 
 def measured(page: Path, width: int, theme: str, directory: Path) -> Measured:

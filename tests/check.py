@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.collection import COPY, ROOT, make_copy
@@ -19,7 +19,8 @@ from tests.interpreters import at_least
 LOGS = ROOT / ".cache" / "logs"
 VENV = ROOT / ".venv"
 VENV_221 = ROOT / ".venv-2.21"
-LANES = 2  # three at a time take two processors as long, and tests get impatient
+LANES = 2  # three scenarios at a time take two processors as long, and tests get impatient
+SPARE = ("nice", "-n", "19")  # for what only computes: it has the time in which scenarios wait
 SLOWEST = ("fleet", "reliability", "changes", "limit", "default")
 PYLINT = ("pylint",)  # takes half of the time of sanity
 ELSEWHERE = ("changelog", "pep8", "yamllint")  # say less than antsibull-changelog, ruff and yamllint, which have steps
@@ -40,6 +41,7 @@ class Step:
     directory: Path = ROOT
     venv: Path = VENV
     environment: Mapping[str, str] = field(default_factory=dict)
+    processes: bool = False  # whether it starts services, and waits for them
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
     pythons = [] if processes else [f"--python={sys.version_info.major}.{sys.version_info.minor}"]  # or each
     return [
         Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip, *pythons]),
-        unit_tests("unit tests", VENV, *([] if processes else ["-m", "not processes"])),
+        unit_tests("unit tests", VENV, processes),
         Step("galaxy-importer", ["python", "-m", "tests.galaxy"]),
         Step("ansible-lint", ["ansible-lint", "--offline"]),
         Step("mypy", ["mypy"]),
@@ -98,14 +100,18 @@ def with_ansible_221(python: Path) -> list[Step]:
     version = python.name.removeprefix("python")
     return [
         Step("ansible-test sanity 2.21", ["python", "-m", "tests.sanity", f"--python={version}"], venv=VENV_221),
-        unit_tests("unit tests 2.21", VENV_221, "-m", "not processes"),
+        unit_tests("unit tests 2.21", VENV_221, processes=False),
     ]
 
 
-def unit_tests(name: str, venv: Path, *options: str) -> Step:
-    """Return the step that runs the unit tests, which wait half of their time."""
+def unit_tests(name: str, venv: Path, processes: bool) -> Step:
+    """Return the step that runs the unit tests, which wait half of their time.
+
+    :param processes: whether those are run that start Celery or playbooks, or take long.
+    """
+    options = [] if processes else ["-m", "not processes"]
     command = ["python", "-m", "pytest", "--quiet", "--numprocesses=4", *options, "tests/unit"]
-    return Step(name, command, COPY, venv, {"PYTHONPATH": str(COPY.parents[2])})
+    return Step(name, command, COPY, venv, {"PYTHONPATH": str(COPY.parents[2])}, processes)
 
 
 def scenario(name: str, venv: Path) -> Step:
@@ -116,7 +122,7 @@ def scenario(name: str, venv: Path) -> Step:
 
 def in_world(name: str, world: str, command: Sequence[str], venv: Path) -> Step:
     """Return the step that runs a command in a world of test hosts."""
-    return Step(name, ["python", "-m", "tests.hosts", "run", world, "--", *command], venv=venv)
+    return Step(name, ["python", "-m", "tests.hosts", "run", world, "--", *command], venv=venv, processes=True)
 
 
 def run(step: Step) -> Outcome:
@@ -143,27 +149,43 @@ def line(outcome: Outcome) -> str:
     return f"{'ok    ' if outcome.status == 0 else 'FAILED'} {outcome.seconds:6.1f} s  {outcome.step.name}"
 
 
-def together(steps: Sequence[Step]) -> list[Outcome]:
+def together(steps: Sequence[Step], lanes: int = LANES) -> list[Outcome]:
     """Run steps side by side."""
-    with ThreadPoolExecutor(max_workers=LANES) as pool:
+    with ThreadPoolExecutor(max_workers=lanes) as pool:
         return list(pool.map(run, steps))
+
+
+def beside(steps: Sequence[Step]) -> list[Outcome]:
+    """Run those that start services side by side, and the others one by one, with what these leave."""
+    rest = [replace(step, command=[*SPARE, *step.command]) for step in steps if not step.processes]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        of_rest = pool.submit(together, rest, lanes=1)
+        return together([step for step in steps if step.processes]) + of_rest.result()
+
+
+def everything(python: Path | None) -> list[Outcome]:
+    """Run all that there is.
+
+    :param python: for ansible-core 2.21, if there is one.
+    """
+    if python is None:
+        return beside([*with_hosts(VENV), *without_hosts([], processes=True)])
+    made = run(make_venv_221(python))
+    steps = without_hosts([*PYLINT, *ONCE], processes=True) + with_ansible_221(python)
+    return [made, *beside([*with_hosts(VENV_221), *steps])]
 
 
 def main() -> int:
     """Run the steps and print the summary; return 1 if one failed."""
     began = time.monotonic()
     make_copy()
-    everything = sys.argv[1:] == ["all"]
-    python = at_least("3.12") if everything else None
     notes = []
-    if not everything:
-        outcomes = together(without_hosts([*PYLINT, *ELSEWHERE], processes=False))
-    elif python is None:
-        notes.append("not run with ansible-core 2.21: there is no Python 3.12 or newer here")
-        outcomes = together(without_hosts([], processes=True)) + together(with_hosts(VENV))
+    if sys.argv[1:] == ["all"]:
+        python = at_least("3.12")
+        outcomes = everything(python)
+        notes += [] if python else ["not run with ansible-core 2.21: there is no Python 3.12 or newer here"]
     else:
-        outcomes = together([make_venv_221(python), *without_hosts([*PYLINT, *ONCE], processes=True)])
-        outcomes += together(with_ansible_221(python) + with_hosts(VENV_221))
+        outcomes = together(without_hosts([*PYLINT, *ELSEWHERE], processes=False))
     print("\n" + "\n".join([line(outcome) for outcome in outcomes] + notes))
     failed = [outcome for outcome in outcomes if outcome.status != 0]
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} passed in {time.monotonic() - began:.0f} s")

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.hosts.enter import command_on
+
 APP = """
 import json, os, sys
 from urllib.parse import urlsplit
@@ -69,7 +71,7 @@ class Service:
 def on_host(host: str, *command: str, user: str = "root", stdin: str = "") -> str:
     """Return what a command prints on a host; an exit status other than 0 raises AssertionError."""
     done = subprocess.run(
-        ["podman", "exec", "--interactive", "--user", user, host, *command],
+        command_on(host, command, user),
         input=stdin, capture_output=True, text=True, errors="backslashreplace", check=False,
     )
     if done.returncode != 0:
@@ -197,7 +199,7 @@ def tick_senders(service: Service) -> list[str]:
 def denied(host: str, *command: str, user: str) -> bool:
     """Return whether a command fails for a user because of missing permissions."""
     done = subprocess.run(
-        ["podman", "exec", "--user", user, host, *command], capture_output=True, text=True, check=False
+        command_on(host, command, user), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     return done.returncode != 0 and "denied" in (done.stdout + done.stderr).lower()
 

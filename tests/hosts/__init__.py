@@ -13,6 +13,7 @@ images.py      the base image of the hosts, one for each Debian release
 world.py       the namespaces
 files.py       what podman, Ansible and the hosts find in a world
 boot.py        start hosts
+enter.py       run a command on a host
 __main__.py    the command line: ``python -m tests.hosts --help``
 =============  =========================================================
 """

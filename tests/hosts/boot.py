@@ -8,6 +8,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.hosts.enter import command_on
 from tests.hosts.images import ensure_images, image_name
 from tests.hosts.say import saying
 
@@ -37,7 +38,7 @@ def wait_until_up(name: str) -> None:
     until = time.monotonic() + BOOT_SECONDS
     state = ""
     while time.monotonic() < until:
-        asked = ["podman", "exec", name, "systemctl", "is-system-running"]
+        asked = command_on(name, ["systemctl", "is-system-running"])
         state = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
         if state in {"running", "degraded"}:
             return

@@ -56,15 +56,16 @@ def write_files(name: str) -> None:
 
 
 def ssh_config() -> str:
-    """Return ssh_config(5): how Ansible reaches a host by its name, through podman instead of a port."""
+    """Return ssh_config(5): how Ansible reaches a host by its name, without a port."""
     sshd = "/usr/sbin/sshd -i -o AuthorizedKeysFile=/mnt/key.pub -o StrictModes=no -o UsePAM=no"
+    enter = f"{sys.executable} -IS {Path(__file__).with_name('enter.py')}"
     command = f"mkdir -p /run/sshd && exec {sshd}"
     return "\n".join((
         "Host *",
         "  User root",
         f"  IdentityFile {RUN}/key",
         "  IdentitiesOnly yes",
-        f"  ProxyCommand podman exec --interactive %h sh -c '{command}'",
+        f"  ProxyCommand {enter} %h sh -c '{command}'",
         "  StrictHostKeyChecking no",
         "  UserKnownHostsFile /dev/null",
         "  LogLevel ERROR",

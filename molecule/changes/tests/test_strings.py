@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from tests.fleet import services
+from tests.hosts.enter import command_on
 from tests.runs import converged
 
 URL = "redis://debug:only-for-the-tests-debug@broker1:6379/3"
@@ -29,7 +30,7 @@ def strings() -> dict[str, str]:
 def variables_of_worker() -> dict[str, str]:
     """Return the environment of the running worker of debug, byte for byte."""
     (worker,) = (service for service in services("app1") if service.environment == "debug")
-    read = ["podman", "exec", "app1", "cat", f"/proc/{worker.pid}/environ"]
+    read = command_on("app1", ["cat", f"/proc/{worker.pid}/environ"])
     entries = subprocess.run(read, capture_output=True, check=True).stdout.split(b"\0")
     return dict(entry.decode().split("=", 1) for entry in entries if entry)
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.defects import environment_file
 from tests.fleet import environ, on_host, service, wait_for_new_processes
+from tests.hosts.enter import command_on
 from tests.work import Work, assert_each_done_once, send, wait_for_all
 
 HOST = "app1"
@@ -50,7 +51,7 @@ def test_status(command: str) -> None:
 @pytest.mark.parametrize("command", FOLLOW)
 def test_logs(command: str) -> None:
     """They are where the document says, and have lines of the service."""
-    follow = ["podman", "exec", HOST, "timeout", "30", *command.split()]
+    follow = command_on(HOST, ["timeout", "30", *command.split()])
     with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert any(FOLLOW[command] in line for line in process.stdout)
