@@ -295,7 +295,7 @@ def assert_refused_or_read(place: tuple[Path, Mapping[str, Any]], seed: int) -> 
             exact(path, value)
 
 
-@settings(max_examples=120, derandomize=True, deadline=None, database=None)
+@settings(max_examples=120)
 @given(st.sampled_from(PLACES), st.integers(0, 2**32))
 def test_any_value_at_any_key_is_refused_by_name_or_read_as_it_is(place: Any, seed: int) -> None:
     assert_refused_or_read(place, seed)
@@ -310,7 +310,7 @@ def test_a_name_of_a_directory_service_is_read_in_all_files(key: str) -> None:
 
 
 @pytest.mark.processes
-@settings(max_examples=700, derandomize=True, deadline=None, database=None)
+@settings(max_examples=700)
 @given(st.sampled_from(PLACES), st.integers(0, 2**32))
 def test_so_are_more_than_ten_thousand_others(place: Any, seed: int) -> None:
     """The same ones in each run, so that a failure can be repeated."""

@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
-VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) | st.text(alphabet='A="\\\n$`#;')
+# Noncharacters (Cn) and surrogates (Cs) are refused where the inventory is checked.
+CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cn", "Cs"])
+VALUES = st.text(CHARACTERS) | st.text(alphabet='A="\\\n$`#;')
 VARIABLES = st.dictionaries(NAMES, VALUES, max_size=5)
 HIDDEN_LINE = re.compile(r"(\(hidden\)|([A-Za-z_][A-Za-z0-9_]*)=\(hidden\))(, changed)?")
 

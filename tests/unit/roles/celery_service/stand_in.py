@@ -4,6 +4,8 @@
 
 """Stands for the modules of the collection on a host that is the directory HOST, so that roles can run without one.
 
+WANT_JSON: Ansible gives it a file with the options, and packs no library of modules for each call.
+
 There ``files`` is what was written, ``up`` the units that run, and ``done`` what was done in which PLAY, a line each.
 """
 
@@ -11,11 +13,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from ansible.module_utils import basic
 
 HOST = Path(os.environ["HOST"])
 
@@ -119,7 +120,7 @@ MODULES: dict[str, Callable[[dict[str, Any], bool], dict[str, Any]]] = {
 
 
 def main(name: str) -> None:
-    options = {key: value for key, value in basic._load_params().items() if not key.startswith("_ansible_")}
-    module = basic.AnsibleModule(argument_spec={key: {"type": "raw"} for key in options}, supports_check_mode=True)
+    given = json.loads(Path(sys.argv[1]).read_text())
     HOST.mkdir(exist_ok=True)
-    module.exit_json(**MODULES.get(name, nothing)(options, module.check_mode))
+    options = {key: value for key, value in given.items() if not key.startswith("_ansible_")}
+    print(json.dumps(MODULES.get(name, nothing)(options, given["_ansible_check_mode"])))

@@ -76,7 +76,8 @@ class Fleet:
         for name in ("roles", "meta", "galaxy.yml", *(f"plugins/{kind}" for kind in self._kinds(real))):
             (own / name).symlink_to(real / name)
         for module in (real / "plugins/modules").glob("*.py"):
-            (own / "plugins/modules" / module.name).write_text(f"{STAND_IN}\n\nmain({module.stem!r})\n")
+            text = f"#!/usr/bin/python3\n{STAND_IN}\n\nmain({module.stem!r})\n"
+            (own / "plugins/modules" / module.name).write_text(text)
         (directory / "bin").mkdir()
         for name in ("systemctl", "systemd-sysusers"):
             (directory / "bin" / name).write_text("#!/bin/sh\n")
