@@ -135,7 +135,7 @@ def _of_command(trial: Trial, outcome: Outcome, text: str) -> str:
     if outcome.ended["ActiveState"] == "active":
         return (
             f"{_begin(trial)} ended without having run celery 5 or later in the foreground; correct it, or "
-            f"'virtualenv' of {service.variable}."
+            f"'virtualenv' of {service.variable}, or what in {service.directory} ends the process when it is imported."
         )
     return ""
 

@@ -30,6 +30,10 @@ GUARD = "--port=only-a-trial"
 TRIED = "stalk.celery tried it"
 
 
+class WouldStartError(BaseException):
+    """The program came to where it would start, which ends a trial. No handler of an application's is to see it."""
+
+
 def find_app(name: str) -> Any:
     """Find the application as Celery does. Raises AttributeError where Celery calls ``module:attribute`` a module."""
     from celery.app.utils import find_app as find
@@ -66,7 +70,7 @@ def refuse_early_acks(app: Any) -> None:
 def warn_of_time_limit(limit: float | None, stop_timeout: float) -> None:
     """Print a warning if a task may outlive stop_timeout; a line with this prefix becomes a warning."""
     if limit and limit > stop_timeout:
-        print(
+        celery_writes.say(
             f"stalk.celery warns: its tasks may run for {limit:g} s (time_limit, or task_time_limit of the app), "
             f"but a stop waits for {stop_timeout:g} s: a restart can kill a task. "
             "Make stop_timeout longer than the time limit."
@@ -104,12 +108,13 @@ def replace_flower() -> None:
         def start_http_server(self) -> None:
             """Listen nowhere."""
 
-        def start(self) -> None:
+        def start(self) -> NoReturn:
             """Find the address, but not the port, which the running Flower has, and what logs users in."""
             for socket in bind_sockets(0, address=self.options.address):
                 socket.close()
             if self.options.auth_provider:
                 symbol_by_name(self.options.auth_provider)
+            raise WouldStartError
 
         def stop(self) -> None:
             """Stop nothing."""
@@ -145,8 +150,9 @@ def replace_programs() -> None:
             celery_writes.tell(self.app, {"statedb": self.statedb, "log_file": self.logfile})
             find_connections(self.app)
 
-        def start(self) -> None:
+        def start(self) -> NoReturn:
             """Start nothing."""
+            raise WouldStartError
 
     class TrialBeat(beat.Beat):
         app: Any
@@ -154,7 +160,7 @@ def replace_programs() -> None:
         logfile: Any
         scheduler_cls: Any
 
-        def start_scheduler(self) -> Any:
+        def start_scheduler(self) -> NoReturn:
             """Make the scheduler and its entries, but do not schedule."""
             service = self.Service(app=self.app, scheduler_cls=self.scheduler_cls, schedule_filename=self.schedule)
             service.get_scheduler(lazy=True)
@@ -162,6 +168,7 @@ def replace_programs() -> None:
                 ScheduleEntry(**dict(entry, name=name, app=self.app))
             celery_writes.tell(self.app, {"schedule": self.schedule, "log_file": self.logfile})
             find_connections(self.app)
+            raise WouldStartError
 
     commands = command.celery.commands
     tried = {name: commands[name] for name in ("worker", "beat", "flower") if name in commands}
@@ -197,17 +204,29 @@ def prepare() -> None:
         replace_flower()
 
 
+def is_of_click(stop: SystemExit) -> bool:
+    """Return whether Click ended the process, which says why, and not the application."""
+    *_others, (frame, _line) = traceback.walk_tb(stop.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith("click.")
+
+
 def attempt(command: Callable[[], object]) -> int:
     """Run ``command`` and return the exit status."""
     try:
         prepare()
         command()
+    except WouldStartError:
+        return 0
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else bool(stop.code)
+        if not is_of_click(stop):
+            traceback.print_exc()
+        if stop.code:
+            return stop.code if isinstance(stop.code, int) else 1
     except BaseException:
         traceback.print_exc()
         return 1
-    return 0
+    print("The process ends here, with exit status 0, before it starts anything.", file=sys.stderr)
+    return 1
 
 
 def replace(**methods: Any) -> None:
@@ -227,7 +246,7 @@ def take_over() -> None:
         replace(main=main)
         status = attempt(lambda: main(self, *args, **{**kwargs, "standalone_mode": True}))
         if status == 0:
-            print(TRIED)
+            celery_writes.say(TRIED)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -20,6 +20,7 @@ from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
 CLOSED = "stalk.celery cannot write: "
 MOST = 30
+OUTPUT = os.dup(1)
 _LONGEST = 4096
 _SQLITE = ("sqlite", "spatialite")
 _FOLDERS = ("data_folder_in", "data_folder_out", "processed_folder", "control_folder")
@@ -57,7 +58,12 @@ def tell(app: Any, own: Mapping[str, Any]) -> None:
     """Print a line for each setting of ``app`` whose place is closed to this process, and of its ``own`` files."""
     closed = (setting for setting in settings(app, own) if setting.path and not setting.is_open())
     for setting in islice(closed, MOST):
-        print(CLOSED + json.dumps([setting.name, setting.directory]))
+        say(CLOSED + json.dumps([setting.name, setting.directory]))
+
+
+def say(line: str) -> None:
+    """Write a line for who reads the output: on a line of its own, and where stdout led before the application."""
+    os.write(OUTPUT, f"\n{line}\n".encode())
 
 
 def settings(app: Any, own: Mapping[str, Any]) -> Iterator[Setting]:
