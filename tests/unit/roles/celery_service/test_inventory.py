@@ -54,12 +54,15 @@ def test_a_value_whose_template_fails_is_named(tmp_path: Path) -> None:
     assert "celery_uat.limits.Nice is '99'" in output
 
 
-def test_a_value_may_be_a_fact_of_the_host(tmp_path: Path) -> None:
-    """Which a play has gathered before, as docs/inventory.md says."""
+def test_a_value_may_be_a_fact_of_the_host_or_omitted(tmp_path: Path) -> None:
+    """A fact is one that a play has gathered before, as docs/inventory.md says; what is omitted is not there."""
     (tmp_path / "hosts.ini").write_text("[live]\napp1 ansible_connection=local\n")
     (tmp_path / "group_vars").mkdir()
-    worker = "{name: w1, concurrency: '{{ ansible_facts.processor_vcpus * 2 }}'}"
-    variables = f"celery_live: {{app: edc, directory: /srv, virtualenv: /srv, workers: [{worker}]}}\n"
+    omitted = "'{{ absent | default(omit) }}'"
+    concurrency = "'{{ ansible_facts.processor_vcpus * 2 }}'"
+    workers = f"[{{name: w1, queues: {omitted}, concurrency: {concurrency}}}, {omitted}]"
+    others = f"environment: {{A: {omitted}}}, beat: {omitted}, stop_timeout: {omitted}"
+    variables = f"celery_live: {{app: edc, directory: /srv, virtualenv: /srv, workers: {workers}, {others}}}\n"
     (tmp_path / "group_vars/all.yml").write_text(f"celery_environments: [live]\n{variables}")
     python = {"ansible_python_interpreter": sys.executable}
     gathering = {"hosts": "all", "gather_facts": True, "gather_subset": ["hardware"], "vars": python}
