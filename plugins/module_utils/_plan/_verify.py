@@ -70,7 +70,9 @@ class Seen:
 
     @property
     def is_draining(self) -> bool:
-        return self.service.unit["ActiveState"] == "deactivating" or (self.is_up and self.status.startswith(_DRAINING))
+        """Whether its tasks end since somebody stops it, and not systemd because it failed."""
+        is_stopped = self.service.unit["ActiveState"] == "deactivating" and not self.service.unit.ending
+        return is_stopped or (self.is_up and self.status.startswith(_DRAINING))
 
     @property
     def is_up(self) -> bool:

@@ -114,6 +114,14 @@ def test_a_worker_that_stops_is_not_called_dead(run: Run, manager: Manager, proj
     assert (problems, note.startswith("live/gone: stops and lets its tasks end (stopping, waits")) == ([], True)
 
 
+def test_a_worker_that_systemd_ends_is_not_up(run: Run, manager: Manager, project: Project) -> None:
+    unit = project.service(manager, "gone")
+    ended = {"ActiveState": "deactivating", "SubState": "stop-sigterm", "Result": "timeout"}
+    change(manager, unit, **ended, StatusText="stopping, waits for running tasks since 12:00:00")
+    (problem,), _notes = verify(run, wanted("gone", queues=["a"]))
+    assert problem.startswith(f"live/gone: {unit} is not up: deactivating (stop-sigterm), timeout.")
+
+
 def test_a_worker_that_does_not_answer(run: Run, manager: Manager, project: Project) -> None:
     unit = project.service(manager, "gone")
     change(manager, unit, StatusText="connected to filesystem://; 1 running")
