@@ -55,13 +55,15 @@ def link_in(directory: str) -> str:
 def release(works_in: Cwd, directory: str) -> str:
     """Return the real path of the release in which a process works whose directory is ``directory``, empty without one.
 
-    The sandbox may show it to the process under another path.
+    The sandbox may show it to the process under another path, and an application may go elsewhere when it is imported.
     """
     if works_in is None:
         return ""
-    if _is(directory, works_in):
-        return real(directory)
-    return working_directory(works_in, directory) or works_in[0]
+    here, shown = real(directory), works_in[0]
+    if _is(directory, works_in) or (shown.startswith(f"{here}/") and not shown.endswith(_DELETED)):
+        return here
+    moved = shown.endswith(_DELETED) or os.path.dirname(shown) == os.path.dirname(here)
+    return working_directory(works_in, directory) or (shown if moved else "")
 
 
 def working_directory(works_in: Cwd, directory: str) -> str:

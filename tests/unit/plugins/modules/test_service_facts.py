@@ -184,6 +184,22 @@ def test_another_release_makes_a_service_stale(run: Run, host: Host) -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "expected"),
+    [("/", ""), ("1/source", "1"), ("2", "2")],
+    ids=["away", "below its release", "in another release"],
+)
+def test_an_application_that_goes_elsewhere_is_not_of_another_release(
+    run: Run, host: Host, place: str, expected: str
+) -> None:
+    (host.directory / "1/source").mkdir()
+    os.chdir(host.directory / place)
+    host.worker()
+    (worker,) = services(run)
+    assert worker["release"] == (str(host.directory / expected) if expected else "")
+    assert worker["stale"] == ["release"] * (expected == "2")
+
+
+@pytest.mark.parametrize(
     ("path", "expected"),
     [
         ("1/proj/tasks.py", ["code"]),
