@@ -379,6 +379,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     problems += obstacles
     renamed = _files.renamed(files, found)
     gone = orphans(module, files)
+    problems += _files.closed_problems(_disk.closed([*(file.path for file in (*plan.write, *plan.adjust)), *gone]))
     absent = [] if problems else [item.path for item in directories if not _paths.exists(item.path)]
     result = {
         "changing": changed_environments(plan, gone, module.params["kinds"] or tuple(KINDS)),

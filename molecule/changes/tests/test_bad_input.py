@@ -103,16 +103,17 @@ def test_a_bad_environment_is_refused(variables: dict[str, Any], expected: list[
 
 
 def test_a_file_of_somebody_else_is_left_alone() -> None:
-    """A unit that the collection did not write is neither overwritten nor removed."""
-    path = "/etc/systemd/system/celery-uat-mine.service"
-    on_host("app1", "sh", "-c", f"echo '[Service]' > {path}")
+    """A unit that the collection did not write is neither overwritten nor removed, nor is what is protected."""
+    path, protected = "/etc/systemd/system/celery-uat-mine.service", "/etc/conf.d/celery-uat-w1.conf"
+    on_host("app1", "sh", "-c", f"echo '[Service]' > {path}; chattr +i {protected}")
     before = state()
     try:
-        output = refused(variables=changed(workers=[{"name": "mine"}]))
+        output = refused(variables=changed(workers=[{"name": "mine"}, {"name": "w1", "log_level": "DEBUG"}]))
         assert path in output
+        assert f"Run 'chattr -i {protected}'" in output
         assert state() == before
     finally:
-        on_host("app1", "rm", path)
+        on_host("app1", "sh", "-c", f"rm {path}; chattr -i {protected}")
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -96,6 +96,21 @@ def _exposure(path: str, owner: str) -> str:
         return f"{error.filename}: {error.strerror}"
 
 
+def closed(paths: Iterable[str]) -> dict[str, str]:
+    """Return which of ``paths`` not even root can replace or remove, and the place that is closed."""
+    places = {path: _closed(path) for path in paths}
+    return {path: place for path, place in places.items() if place}
+
+
+def _closed(path: str) -> str:
+    with contextlib.suppress(OSError), _paths.nearest(os.path.dirname(path)) as (place, missing):
+        name = os.path.basename(path)
+        if not place.is_open("."):
+            return place.path
+        return "" if missing or place.status(name) is None or place.is_open(name) else path
+    return ""
+
+
 def _belongs_to(place: _paths.Place, owner: str) -> bool:
     uid = place.owner_status.st_uid
     return uid != 0 and is_known(pwd.getpwnam, owner) and pwd.getpwnam(owner).pw_uid == uid

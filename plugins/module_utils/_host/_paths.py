@@ -76,6 +76,10 @@ class Place:
         with acting_as(uid, gid, more=[gid]):
             return os.access(".", os.W_OK | os.X_OK, dir_fd=self.descriptor, effective_ids=True)
 
+    def is_open(self, name: str) -> bool:
+        """Return whether root can change ``name``: it is not immutable, and its file system not mounted read-only."""
+        return not self.is_roots or os.access(name, os.W_OK, dir_fd=self.descriptor)
+
     def status(self, name: str) -> os.stat_result | None:
         """Return what ``name`` is in here, itself where it is a link; None where there is nothing."""
         try:

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
-from typing import Mapping, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils._host import _apart, _interpreter, _paths
 from ansible_collections.stalk.celery.plugins.module_utils._host._apart import Account, Job
@@ -40,6 +41,11 @@ def carry_out(systemd: Systemd, trials: Sequence[Trial], program: Mapping[str, s
     """Run all ``trials`` at once, with the files of ``program``; returns how they ended, by name of the unit."""
     if not trials:
         return {}
+    with _alone(trials):
+        return _carry_out(systemd, trials, program)
+
+
+def _carry_out(systemd: Systemd, trials: Sequence[Trial], program: Mapping[str, str]) -> dict[str, Outcome]:
     names = [trial.name for trial in trials]
     logs: dict[Trial, LogPipe] = {}
     try:
@@ -54,6 +60,28 @@ def carry_out(systemd: Systemd, trials: Sequence[Trial], program: Mapping[str, s
         for log in logs.values():
             log.close()
         _take_down(systemd, trials)
+
+
+@contextlib.contextmanager
+def _alone(trials: Sequence[Trial]) -> Iterator[None]:
+    """Wait until no other run tries the same services: it would have the same units and directories."""
+    with contextlib.ExitStack() as held:
+        for directory in sorted(trial.directory for trial in trials):
+            os.makedirs(os.path.dirname(directory), 0o755, exist_ok=True)
+            held.callback(os.close, _lock(f"{directory}.lock"))
+            held.callback(os.unlink, f"{directory}.lock")
+        yield
+
+
+def _lock(path: str) -> int:
+    """Return the descriptor of a new file that is locked, when the one of another run is gone."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor
+        os.close(descriptor)
 
 
 def _outcome(systemd: Systemd, trial: Trial, ended: Unit, log: LogPipe) -> Outcome:

@@ -173,6 +173,18 @@ def problems(wanted: Iterable[Wanted], found: Mapping[str, Found], exposed: Mapp
     return result
 
 
+def closed_problems(closed: Mapping[str, str]) -> list[str]:
+    """Return why files cannot be changed; ``closed`` says of their paths which place not even root can change."""
+    places: dict[str, list[str]] = {}
+    for path, place in closed.items():
+        places.setdefault(place, []).append(path)
+    return [
+        f"{paths[0]}{f' and {len(paths) - 1} more' if paths[1:] else ''} cannot be changed, not even by root: {place} "
+        f"is immutable, or on a file system that is mounted read-only. Run 'chattr -i {place}', or mount it writable."
+        for place, paths in places.items()
+    ]
+
+
 def _file_problems(item: File, existing: Found | None) -> list[str]:
     own = marker(item.content)
     if own is None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pwd
@@ -121,6 +122,43 @@ def test_a_foreign_file(run: Run, manager: Manager, project: Project) -> None:
     (project.etc / W1).write_text("# by hand\n")
     (problem,) = run("look", files=project.files(), services=[])["problems"]
     assert f"{project.etc / W1} exists and was not written by stalk.celery" in problem
+
+
+def test_what_not_even_root_can_change(
+    run: Run, manager: Manager, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stands for chattr +i and a file system that is mounted read-only, where the kernel says no to root too."""
+    access = os.access
+    monkeypatch.setattr("os.access", lambda path, mode, **more: not more.get("dir_fd") and access(path, mode, **more))
+    (problem,) = run("look", files=project.files(), services=[])["problems"]
+    place, first = project.etc.parent, project.etc / W1
+    assert problem.startswith(f"{first} and 1 more cannot be changed, not even by root: {place} is immutable")
+    assert f"Run 'chattr -i {place}'" in problem
+
+
+def test_two_runs_do_not_try_a_service_at_the_same_time(
+    run: Run, manager: Manager, project: Project, stamps: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+    waited: list[int] = []
+    (stamps / "try").mkdir(parents=True)
+    path = stamps / "try" / f"{W1}.lock"
+    with path.open("w") as other:
+        flock(other, fcntl.LOCK_EX)
+
+        def wait(descriptor: int, operation: int) -> None:
+            """Let the other run end when this one waits for it."""
+            if not waited:
+                with pytest.raises(BlockingIOError):
+                    flock(descriptor, operation | fcntl.LOCK_NB)
+                waited.append(descriptor)
+                path.unlink()
+                flock(other, fcntl.LOCK_UN)
+            flock(descriptor, operation)
+
+        monkeypatch.setattr("fcntl.flock", wait)
+        assert run("look", files=project.files(), services=[project.service()])["tried"] == [W1]
+    assert waited
 
 
 def test_missing_code_is_told_once_for_all_services(run: Run, manager: Manager, project: Project) -> None:
