@@ -23,6 +23,7 @@ LANES = 2  # three scenarios at a time take two processors as long, and tests ge
 SPARE = ("nice", "-n", "19")  # for what only computes: it has the time in which scenarios wait
 SLOWEST = ("fleet", "reliability", "changes", "limit", "default")
 PYLINT = ("pylint",)  # takes half of the time of sanity
+IMPORT = ("import",)  # half of the rest; the unit tests import all modules as well
 ELSEWHERE = ("changelog", "pep8", "yamllint")  # say less than antsibull-changelog, ruff and yamllint, which have steps
 ONCE = ("changelog", "pep8", "runtime-metadata", "yamllint")  # say the same with each ansible-core
 WITH_221 = ("broker", "fleet", "limit")  # the other scenarios have the oldest ansible-core that is supported
@@ -57,15 +58,15 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
     """Return the steps that need no host, the slow one first.
 
     :param skipped: tests of ansible-test that are left out.
-    :param processes: whether the unit tests are run that start Celery, and modules imported with every Python, which
-        takes half of the time.
+    :param processes: whether the unit tests are run that start Celery and other programs, and modules imported with
+        every Python, which takes half of the time.
     """
     skip = [f"--skip-test={test}" for test in skipped]
     on_hosts = ["plugins/modules", "plugins/module_utils", *map(str, ROOT.glob("roles/*/files"))]
     pythons = [] if processes else [f"--python={sys.version_info.major}.{sys.version_info.minor}"]  # or each
     return [
         Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip, *pythons]),
-        unit_tests("unit tests", VENV, processes),
+        unit_tests("unit tests", VENV, [] if processes else ["processes", "programs"]),
         Step("galaxy-importer", ["python", "-m", "tests.galaxy"]),
         Step("ansible-lint", ["ansible-lint", "--offline"]),
         Step("mypy", ["mypy"]),
@@ -100,18 +101,18 @@ def with_ansible_221(python: Path) -> list[Step]:
     version = python.name.removeprefix("python")
     return [
         Step("ansible-test sanity 2.21", ["python", "-m", "tests.sanity", f"--python={version}"], venv=VENV_221),
-        unit_tests("unit tests 2.21", VENV_221, processes=False),
+        unit_tests("unit tests 2.21", VENV_221, ["processes"]),
     ]
 
 
-def unit_tests(name: str, venv: Path, processes: bool) -> Step:
+def unit_tests(name: str, venv: Path, without: Sequence[str]) -> Step:
     """Return the step that runs the unit tests, which wait half of their time.
 
-    :param processes: whether those are run that start Celery or playbooks, or take long.
+    :param without: markers of tests that are left out.
     """
-    options = [] if processes else ["-m", "not processes"]
+    options = ["-m", " and ".join(f"not {marker}" for marker in without)] if without else []
     command = ["python", "-m", "pytest", "--quiet", "--numprocesses=4", *options, "tests/unit"]
-    return Step(name, command, COPY, venv, {"PYTHONPATH": str(COPY.parents[2])}, processes)
+    return Step(name, command, COPY, venv, {"PYTHONPATH": str(COPY.parents[2])}, processes=not without)
 
 
 def scenario(name: str, venv: Path) -> Step:
@@ -185,7 +186,7 @@ def main() -> int:
         outcomes = everything(python)
         notes += [] if python else ["not run with ansible-core 2.21: there is no Python 3.12 or newer here"]
     else:
-        outcomes = together(without_hosts([*PYLINT, *ELSEWHERE], processes=False))
+        outcomes = together(without_hosts([*PYLINT, *IMPORT, *ELSEWHERE], processes=False))
     print("\n" + "\n".join([line(outcome) for outcome in outcomes] + notes))
     failed = [outcome for outcome in outcomes if outcome.status != 0]
     print(f"{len(outcomes) - len(failed)} of {len(outcomes)} passed in {time.monotonic() - began:.0f} s")

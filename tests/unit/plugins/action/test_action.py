@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from ansible_collections.stalk.celery.tests.unit.playbook import run_play
 
+pytestmark = pytest.mark.programs
+
 MARK = "# Managed by stalk.celery: live/worker/w1.\n"
 ROLE = "stalk.celery.celery_service"
 SECRETS = ("hunter2", "c2VjcmV0", "SGVsbG8", "inline-secret", "foreign-secret")

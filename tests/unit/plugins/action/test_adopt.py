@@ -16,6 +16,8 @@ from ansible_collections.stalk.celery.tests.unit.playbook import run_play
 from ansible_collections.stalk.celery.tests.unit.plugins.action.test_action import Done
 from ansible_collections.stalk.celery.tests.unit.plugins.plugin_utils.adopting import host, service
 
+pytestmark = pytest.mark.programs
+
 SECRET = "redis://live:hunter2@broker1/1"
 VARIABLES = {
     "CELERY_BROKER_URL": {"value": SECRET, "secret": True},

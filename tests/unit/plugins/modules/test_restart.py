@@ -18,6 +18,8 @@ from ansible_collections.stalk.celery.plugins.modules import restart
 from .asking import Project
 from .conftest import Manager, Run
 
+pytestmark = pytest.mark.programs
+
 Answers = dict[str, Any]
 HOST = os.uname().nodename
 MIB = 2**20

@@ -19,6 +19,8 @@ from ansible_collections.stalk.celery.plugins.module_utils._host import _ask, _c
 from .asking import Project
 from .conftest import Manager, Run
 
+pytestmark = pytest.mark.programs
+
 NODE = f"w1@{os.uname().nodename}"
 TOLD = {
     "queues": ["celery"], "active": [], "reserved": 0, "scheduled": 0, "total": 7, "accepted": 0, "pool": "prefork",

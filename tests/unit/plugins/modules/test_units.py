@@ -16,6 +16,8 @@ from ansible_collections.stalk.celery.plugins.module_utils._host import _disk
 
 from .conftest import Manager, Run
 
+pytestmark = pytest.mark.programs
+
 W1, W2, W3 = (f"celery-live-w{number}.service" for number in (1, 2, 3))
 TARGET = "celery-live.target"
 BROKEN = {

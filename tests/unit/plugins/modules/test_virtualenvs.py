@@ -22,6 +22,8 @@ from ansible_collections.stalk.celery.plugins.modules import virtualenvs
 
 from .conftest import Run
 
+pytestmark = pytest.mark.programs
+
 # Makes virtual environments, and is their interpreter, in which packages are files.
 PYTHON = r"""
 import json, os, sys, time

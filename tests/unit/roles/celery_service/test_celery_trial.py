@@ -18,6 +18,8 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._trial import G
 from ansible_collections.stalk.celery.plugins.module_utils._plan._verdict import TRIED
 from ansible_collections.stalk.celery.tests.unit.roles.celery_service.trial import DIRECTORY, Trial, attempt
 
+pytestmark = pytest.mark.programs
+
 APP = "from celery import Celery\napp = Celery('proj', broker='memory://')\n"
 DJANGO = APP + "app.config_from_object('django.conf:settings', namespace='CELERY')\napp.autodiscover_tasks()\n"
 TASK = APP + "@app.task({})\ndef work(): pass\n"

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.stalk.celery.tests.unit.roles.celery_service.trial import attempt
 
+pytestmark = pytest.mark.programs
+
 APP = """
 import logging, logging.handlers, os
 from celery import Celery

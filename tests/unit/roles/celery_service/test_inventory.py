@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.stalk.celery.tests.unit.playbook import run_play, run_plays
 
+pytestmark = pytest.mark.programs
+
 HOSTS = "[live]\napp1\n[uat]\napp2\n[all:vars]\nansible_connection=local\ncelery_environments=['live', 'uat']\n"
 CHECK = {"name": "Check", "import_role": {"name": "stalk.celery.celery_service", "tasks_from": "plan"}}
 ENVIRONMENT = "celery_{0}: {{app: edc, directory: /srv, virtualenv: /srv, environment: {{CELERY_BROKER_URL: {1}}}}}\n"
