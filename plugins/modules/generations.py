@@ -193,6 +193,8 @@ class Generations:
         taken = [one for one in wanted if one.environment == environment and not under_way]
         if self._run in kept or under_way or not (taken or self._is_worth_it(now, kept)):
             return False
+        if self._run < max(kept, default=""):
+            raise ValueError(_generation.of_two_clocks(_archive.GENERATIONS, environment, self._run, max(kept)))
         if not self._module.check_mode:
             self._write(environment, _archive.with_taken(replace(now.generation, undoes=self._undo), taken))
             if taken:

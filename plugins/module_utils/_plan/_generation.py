@@ -146,6 +146,15 @@ def has_proved_itself(units: Iterable[Unit], stamps: Mapping[str, int]) -> bool:
     return bool(running) and all(min(unit.started_at, unit.ready_at) >= stamps.get(unit.name, 0) for unit in running)
 
 
+def of_two_clocks(directory: str, environment: str, run: str, newest: str) -> str:
+    """Return what is wrong where ``run`` is older than the ``newest`` that was kept, though it is later."""
+    return (
+        f"this is run {run} by the clock of the controller, and run {newest} has changed {environment} before: a "
+        f"rollback would undo the wrong one. Nothing of {environment} was changed. Set the clock; if that of the other "
+        f"controller was wrong, rename {directory}/{environment}/{newest}.json to when it was."
+    )
+
+
 def chosen(runs: Iterable[str], undo: str) -> str | None:
     """Return which of ``runs`` kept what ran before run ``undo``: this one, or the next if it changed nothing here."""
     return min((run for run in runs if run >= undo), default=None)

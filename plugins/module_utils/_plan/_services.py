@@ -62,7 +62,7 @@ class HostFacts:
 def host_problems(uid: int, runs_systemd: bool, version_text: str) -> list[str]:
     """Return why no service can run on a host; ``version_text`` is the output of ``systemctl --version``."""
     if uid != 0:
-        return ["The services can only be set up by root: set 'become: true' in the play."]
+        return ["The services can only be set up by root: set 'become: true' in the play, and no become_user."]
     if not runs_systemd:
         return ["This host was not booted by systemd (it has no /run/systemd/system), which the services need."]
     found = re.match(r"systemd (\d+)", version_text)

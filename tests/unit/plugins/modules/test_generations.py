@@ -269,6 +269,16 @@ def test_the_one_to_go_back_to_is_not_thrown_away(host: Host) -> None:
     assert runs[0] in host.env_file(W1).read_text()
 
 
+def test_a_run_whose_clock_is_behind_is_refused(host: Host) -> None:
+    """It would be the older one, so that a rollback undid the other; and where five are kept, it would not be kept."""
+    host.worker()
+    host.manager.running(W1)
+    host.keep(SECOND)
+    host.worker(value="other")
+    assert f"rename {host.generations}/generations/live/{SECOND}.json to when it was" in host.keep(FIRST)["msg"]
+    assert host.runs() == [SECOND]
+
+
 def test_a_run_that_changed_nothing_here_is_undone_by_what_came_after(host: Host) -> None:
     host.worker(value="old")
     host.manager.running(W1)
