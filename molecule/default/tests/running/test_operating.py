@@ -6,11 +6,29 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
 
 from tests.fleet import on_host, python, services
 
+NEIGHBOR = """\
+[Unit]
+Description=A consumer that is no Celery
+PartOf=celery-live.target
+After=celery-live-w1.service
+
+[Service]
+User=live
+WorkingDirectory=/home/live/edc
+EnvironmentFile=/etc/conf.d/celery-live-w1.conf
+ExecStart=/bin/sh -c 'test -n "$CELERY_BROKER_URL" && exec sleep infinity'
+Restart=always
+
+[Install]
+WantedBy=celery-live.target
+"""
 MARKS = """
 import json, os, redis, sys
 
@@ -39,13 +57,34 @@ def eventually(look: Callable[[], Any], expected: Any, seconds: float = 20) -> A
     return found
 
 
-def test_the_target_is_the_whole_environment_and_nothing_else() -> None:
-    """systemctl stop and start of celery-live.target do so to all services of live and to none of another one."""
+def state(unit: str) -> str:
+    """Return the state of a unit of app1."""
+    return on_host("app1", "systemctl", "show", "--value", "--property=ActiveState", unit).strip()
+
+
+@pytest.fixture
+def neighbor() -> Iterator[str]:
+    """Return a unit that is no Celery and goes with live, as docs/inventory.md writes it."""
+    name = "edc-consumer.service"
+    on_host("app1", "tee", f"/etc/systemd/system/{name}", stdin=NEIGHBOR)
+    on_host("app1", "systemctl", "enable", "--now", name)
+    yield name
+    on_host("app1", "systemctl", "disable", "--now", name)
+    on_host("app1", "rm", f"/etc/systemd/system/{name}")
+
+
+def test_the_target_is_the_whole_environment_and_nothing_else(neighbor: str) -> None:
+    """systemctl stop and start of celery-live.target do so to all services of live and to none of another one.
+
+    What is no Celery goes with live where its unit says so.
+    """
     others = [service for service in services("app1") if service.environment != "live"]
     on_host("app1", "systemctl", "stop", "celery-live.target")
     assert eventually(lambda: states("live"), {"inactive (dead)"}) == {"inactive (dead)"}
+    assert state(neighbor) == "inactive"
     on_host("app1", "systemctl", "start", "celery-live.target")
     assert states("live") == {"active (running)"}
+    assert state(neighbor) == "active"
     assert [service for service in services("app1") if service.environment != "live"] == others
 
 
