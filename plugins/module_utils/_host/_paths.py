@@ -36,6 +36,7 @@ _MOST_LINKS = 40
 _ACL = "system.posix_acl_access"
 # Groups to which distributions give directories of the system, as Ubuntu's /var/log and Debian's /usr/local.
 _GROUPS_OF_THE_SYSTEM = ("root", "staff", "adm", "syslog")
+_GROUPS_OF_PEOPLE = 1000  # and above, login.defs(5): a group staff of the company's directory is among them
 
 
 class Place:
@@ -368,7 +369,12 @@ def _is_roots(descriptor: int, status: os.stat_result) -> bool:
 
 @functools.lru_cache(maxsize=None)
 def _system_gids() -> frozenset[int]:
-    return frozenset(entry.gr_gid for entry in grp.getgrall() if entry.gr_name in _GROUPS_OF_THE_SYSTEM)
+    """Ask for each by its name: a company's directory may have a hundred thousand others."""
+    gids = set()
+    for name in _GROUPS_OF_THE_SYSTEM:
+        with contextlib.suppress(KeyError):
+            gids.add(grp.getgrnam(name).gr_gid)
+    return frozenset(gid for gid in gids if gid < _GROUPS_OF_PEOPLE)
 
 
 def _has_acl(descriptor: int) -> bool:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -175,6 +176,23 @@ def test_which_directories_are_roots(tmp_path: Path, uid: int, gid: int, mode: i
         assert place.is_roots is expected
     with _paths.open_directory(str(directory / "below")) as place:
         assert place.is_roots is (expected or mode == 0o1777)
+
+
+def test_a_group_of_people_is_not_the_systems_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a company's directory has a group staff with everybody in it."""
+    people = grp.struct_group(("staff", "x", OTHER, []))
+    monkeypatch.setattr("grp.getgrnam", lambda name: {"staff": people}[name])
+    monkeypatch.setattr("grp.getgrall", lambda: [people])
+    _paths._system_gids.cache_clear()
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    os.chown(directory, 0, OTHER)
+    directory.chmod(0o2775)
+    with _paths.open_directory(str(directory)) as place:
+        assert place.is_roots is False
+    _paths._system_gids.cache_clear()
 
 
 def test_nobody_writes_where_a_group_can_rename(tmp_path: Path) -> None:
