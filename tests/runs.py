@@ -52,7 +52,7 @@ def interrupted(when: Callable[[], bool], *options: str, **named: Any) -> None:
     """Run a playbook, and press Ctrl-C ``when`` something is true; for the other arguments see ``command``."""
     with tempfile.TemporaryFile() as output:
         run = subprocess.Popen(command(*options, **named), stdout=output, stderr=output)
-        eventually("the moment to interrupt", lambda: when() or run.poll() is not None, 120)
+        eventually("the moment to interrupt", lambda: when() or run.poll() is not None, 300)
         run.send_signal(signal.SIGINT)
         status = run.wait(timeout=60)
         output.seek(0)

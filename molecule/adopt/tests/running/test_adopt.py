@@ -94,8 +94,9 @@ def test_workers_are_as_they_run(
 
 def test_what_is_one_of_its_kind_is_there_too(adopted: tuple[Path, str, list[str], list[str]]) -> None:
     """Beat in its own service or within a worker, Flower, a drop-in, a program in front of Celery."""
-    main, taiga, galaxy, lms = (environment(adopted[0], name) for name in ("main", "taiga", "galaxy", "lms"))
-    assert (main["beat"]["host"], taiga["beat"]["host"]) == ("app1", "app1")
+    names = ("main", "taiga", "ynr", "galaxy", "lms")
+    main, taiga, ynr, galaxy, lms = (environment(adopted[0], name) for name in names)
+    assert [own["beat"]["host"] for own in (main, taiga, ynr)] == ["app1"] * 3
     assert main["flower"]["port"] == 5556
     assert main["flower"]["basic_auth"] == ["admin:{{ vault_celery_main_flower_basic_auth }}"]
     assert galaxy["limits"] == {"MemoryMax": "8G", "Nice": "5"}

@@ -1,0 +1,370 @@
+# Copyright (c) 2026 The stalk.celery authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set-ups that run under load are taken over and brought back, and no task and no tick is lost or doubled."""
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.fleet import on_host
+from tests.inventory import Inventory
+from tests.runs import changes, converged, interrupted, refused
+from tests.work import eventually, together
+
+SCENARIO = Path(__file__).parents[2]
+PROGRAMS_FILE = "/etc/supervisor/conf.d/openwisp2.conf"
+SUPERVISOR = "/opt/supervisor/bin/supervisorctl -c /etc/supervisor/supervisord.conf"
+SWITCH = {"celery_adopt_takeover": True}
+SECRET = "hunter2-of-redis"
+
+
+class Taken(NamedTuple):
+    """An environment that is taken over: its host, database of redis, module, queues, units before and after.
+
+    ``schedule`` is the file of its beat. One that ``is_serial`` has room for one task.
+    """
+
+    host: str
+    database: int
+    module: str
+    queues: tuple[str, ...]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    schedule: str
+    is_serial: bool = False
+
+
+TAKEN = {
+    "main": Taken(
+        "app1", 0, "/opt/celery/proj.py", ("celery", "video"),
+        ("celery.service", "celerybeat.service", "celery-flower.service"),
+        ("celery-main-worker", "celery-main-video", "celery-main-beat", "celery-main-flower"),
+        "/opt/celery/celerybeat-schedule",
+    ),
+    "taiga": Taken(
+        "app1", 2, "/home/taiga/taiga-back/taiga.py", ("celery",),
+        ("taiga-async.service",), ("celery-taiga-taiga-async", "celery-taiga-beat"),
+        "/home/taiga/taiga-back/celerybeat-schedule", is_serial=True,
+    ),
+    "ynr": Taken(
+        "app1", 3, "/home/ynr/code/ynr.py", ("celery",),
+        ("celeryd.service", "celerybeat-ynr.service"), ("celery-ynr-ynr1", "celery-ynr-beat"),
+        "/run/ynr/celerybeat-schedule", is_serial=True,
+    ),
+    "openwisp": Taken(
+        "app2", 0, "/opt/openwisp2/openwisp2.py", ("celery", "network"),
+        (), ("celery-openwisp-openwisp", "celery-openwisp-background", "celery-openwisp-beat"),
+        "/opt/openwisp2/log/beat",
+    ),
+}
+PROGRAMS = ("celery", "celery_network", "celerybeat")
+SCRIPTS = ("celeryd", "celerybeat-ynr")
+LIMIT = ("--limit", ",".join(TAKEN))
+TELL = {
+    "app1": "systemctl $0 celery celerybeat taiga-async celeryd celerybeat-ynr",
+    "app2": f"{SUPERVISOR} $0 {' '.join(PROGRAMS)}",
+}
+# Without touching the files: a database of SQLite has others beside it when it is opened.
+COUNT = """
+import glob, os, shelve, shutil, sys, tempfile
+with tempfile.TemporaryDirectory() as place:
+    for path in glob.glob(sys.argv[1] + "*"):
+        shutil.copy(path, place)
+    print(shelve.open(os.path.join(place, os.path.basename(sys.argv[1])))["entries"]["tick"].total_run_count)
+"""
+# Ends what works on a host for a run, which holds the lock that is a directory.
+KILL = """
+for held in /proc/[0-9]*/fd/*; do
+    [ "$(readlink "$held")" != /run/stalk.celery ] || kill -KILL "$(echo "$held" | cut -d / -f 3)" || true
+done
+"""
+
+
+class Line(NamedTuple):
+    """A line of the record."""
+
+    event: str
+    queue: str
+    number: int
+    waited: float
+    at: float
+
+
+class State(NamedTuple):
+    """What there is at one moment: of units and programs, whether they run and whether they start with the host."""
+
+    running: dict[str, set[str]]
+    ours: dict[str, set[str]]
+    enabled: dict[str, set[str]]
+    programs: set[str]
+    programs_file: str
+    links: set[str]
+    lines: dict[str, list[Line]]
+
+
+class Story(NamedTuple):
+    """What was seen when set-ups under load were taken over and brought back.
+
+    ``counts`` is how often beats have sent the task, by the schedule files of theirs, when these had been stopped the
+    first and the second time. ``lines`` is all of the record.
+    """
+
+    refusal: str
+    taken: State
+    again: str
+    back: State
+    rollback_again: str
+    sent: dict[str, int]
+    counts: tuple[dict[str, int], dict[str, int]]
+    lines: dict[str, list[Line]]
+
+
+def record(name: str) -> list[Line]:
+    """Return what the tasks and the beats of an environment have recorded."""
+    host, database = TAKEN[name].host, str(TAKEN[name].database)
+    text = on_host(host, "redis-cli", "--no-auth-warning", "-a", SECRET, "-n", database, "lrange", "record", "0", "-1")
+    words = [line.split() for line in text.splitlines() if line]
+    return [Line(event, queue, int(number), float(waited), float(at)) for event, queue, number, waited, at in words]
+
+
+def states(host: str, units: tuple[str, ...], verb: str) -> set[str]:
+    """Return what systemctl says of units."""
+    return set(on_host(host, "sh", "-c", 'systemctl "$0" "$@" || true', verb, *units).split()) if units else set()
+
+
+def programs() -> set[str]:
+    """Return the states of the programs of Supervisor that are taken over."""
+    lines = [line.split() for line in on_host("app2", "sh", "-c", f"{SUPERVISOR} status || true").splitlines()]
+    return {line[1] for line in lines if line[0] in PROGRAMS}
+
+
+def state() -> State:
+    """Return what there is now."""
+    def of_units(which: str, verb: str) -> dict[str, set[str]]:
+        found = together(lambda own: states(own.host, getattr(own, which), verb), TAKEN.values())
+        return dict(zip(TAKEN, found, strict=True))
+
+    return State(
+        running=of_units("before", "is-active"),
+        ours=of_units("after", "is-active"),
+        enabled=of_units("before", "is-enabled"),
+        programs=programs(),
+        programs_file=on_host("app2", "cat", PROGRAMS_FILE),
+        links={name[3:] for name in on_host("app1", "ls", "/etc/rc3.d").split() if name.startswith("S")} & {*SCRIPTS},
+        lines={name: record(name) for name in TAKEN},
+    )
+
+
+def others() -> str:
+    """Return the Celery processes of environments that are left alone."""
+    pattern = "[g]alaxy worker|app=[lc]ms worker|[i]ndico celery|[k]obo worker|[a]dhoc worker"
+    return "".join(on_host(host, "sh", "-c", f"pgrep --full '{pattern}' | sort") for host in TELL)
+
+
+def tell(host: str, verb: str) -> None:
+    """Tell the managers of a host to stop or restart what is taken over, without Flower."""
+    on_host(host, "sh", "-c", TELL[host], verb)
+
+
+def make_busy(host: str) -> None:
+    """Give the set-ups of a host an application that records what it does."""
+    application = (SCENARIO / "busy.py").read_text(encoding="utf-8")
+    modules = [own.module for own in TAKEN.values() if own.host == host]
+    on_host(host, "tee", *modules, stdin=application)
+    tell(host, "restart")
+
+
+@contextmanager
+def load() -> Iterator[dict[str, int]]:
+    """Send tasks to all queues, and hold one of each worker that is no lock; in the end, how many each queue got."""
+    program = (SCENARIO / "load.py").read_text(encoding="utf-8")
+    running = {}
+    for host in TELL:
+        of_host = [own for own in TAKEN.values() if own.host == host]
+        queues = [f"{own.database}/{queue}{'' if own.is_serial else '!'}" for own in of_host for queue in own.queues]
+        broker = f"BROKER=redis://:{SECRET}@127.0.0.1"
+        command = ["podman", "exec", "--interactive", "--env", broker, host, "/opt/venv/bin/python", "-c", program]
+        running[host] = subprocess.Popen([*command, *queues], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    sent: dict[str, int] = {}
+    try:
+        yield sent
+    finally:
+        numbers = {host: int(process.communicate()[0]) for host, process in running.items()}
+        sent.update({name: numbers[own.host] for name, own in TAKEN.items()})
+
+
+def let_go() -> None:
+    """Let the tasks end that are held."""
+    for own in TAKEN.values():
+        arguments = ("-a", SECRET, "-n", str(own.database), "set", "enough", "1")
+        on_host(own.host, "redis-cli", "--no-auth-warning", *arguments)
+
+
+def events(lines: list[Line], event: str) -> Counter[tuple[str, int]]:
+    """Return how often each task has begun, or is done."""
+    return Counter((line.queue, line.number) for line in lines if line.event == event)
+
+
+def senders(lines: list[Line]) -> list[tuple[int, int]]:
+    """Return the beats that have sent the task, one after the other, and how often each has."""
+    beats = [line.number for line in lines if line.event == "tick"]
+    return [(beat, len(list(sent))) for beat, sent in groupby(beats)]
+
+
+def wait_until_all_work(after: State | None = None) -> None:
+    """Wait until tasks of each queue, and of each beat, are there that were not there before."""
+    for name, own in TAKEN.items():
+        known = len(after.lines[name]) if after else 0
+
+        def is_at_work(name: str = name, own: Taken = own, known: int = known) -> bool:
+            new = record(name)[known:]
+            worked = {line.queue for line in new if line.event == "done"}
+            beats = {line.number for line in new if line.event == "tick"}
+            before = {line.number for line in after.lines[name] if line.event == "tick"} if after else set()
+            return worked == {*own.queues} and bool(beats - before)
+
+        eventually(f"{name} works", is_at_work, 180)
+
+
+def is_half_way() -> bool:
+    """Return whether new workers are there, and wait for old ones, which have a task that is held."""
+    own = TAKEN["openwisp"]
+    if states(own.host, own.after[:2], "is-active") != {"active"}:
+        return False
+    return "stalk-celery-" in on_host(own.host, "systemctl", "list-units", "--state=running", "stalk-celery-*.service")
+
+
+def counted() -> dict[str, int]:
+    """Return how often beats have sent the task, by the schedule files of theirs, which do not run."""
+    return {
+        name: int(on_host(own.host, "/opt/venv/bin/python", "-c", COUNT, own.schedule)) for name, own in TAKEN.items()
+    }
+
+
+def wait_for_the_end(sent: dict[str, int]) -> None:
+    """Wait until no task is left."""
+    for name, own in TAKEN.items():
+        wanted = {(queue, number) for queue in own.queues for number in range(sent[name])}
+
+        def is_done(name: str = name, wanted: set[tuple[str, int]] = wanted) -> bool:
+            return {*events(record(name), "done")} == wanted
+
+        eventually(f"all tasks of {name} are done", is_done, 120)
+
+
+def take_over(inventory: Inventory) -> State:
+    """Take over, with a run that dies half-way and one that goes on without being asked to; what there is then."""
+    before = state()
+    interrupted(is_half_way, *LIMIT, inventory=inventory, variables=SWITCH)
+    on_host("app2", "sh", "-c", KILL)
+    assert programs() == {"RUNNING"}, "the task that is held is waited for"
+    let_go()
+    converged(*LIMIT, inventory=inventory)
+    wait_until_all_work(before)
+    return state()
+
+
+def bring_back(inventory: Inventory, taken: State) -> State:
+    """Roll back; what there is then."""
+    both = {"celery_rollback_serial": len(TELL)}
+    converged(*LIMIT, playbook="playbooks/rollback.yml", inventory=inventory, variables=both)
+    wait_until_all_work(taken)
+    return state()
+
+
+@pytest.fixture(scope="module")
+def inventory(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+    """Return the inventory that adopt.yml writes."""
+    directory = tmp_path_factory.mktemp("takeover") / "mine"
+    vault = directory / "group_vars" / "all" / "vault.yml"
+    where = {"celery_adopt_directory": str(directory), "celery_adopt_secrets": str(vault)}
+    converged(playbook="playbooks/adopt.yml", variables=where)
+    found = Inventory.__new__(Inventory)
+    found.directory = directory
+    return found
+
+
+@pytest.fixture(scope="module")
+def story(inventory: Inventory) -> Story:
+    """Take over and roll back under load."""
+    left_alone = others()
+    together(make_busy, TELL)
+    with load() as sent:
+        wait_until_all_work()
+        refusal = refused("--limit", "main", inventory=inventory)
+        taken, counts = take_over(inventory), counted()
+        verify, site = {"playbook": "playbooks/verify.yml"}, {"variables": SWITCH}
+        _verified, again = together(lambda named: converged(*LIMIT, inventory=inventory, **named), (verify, site))
+        back = bring_back(inventory, taken)
+    assert others() == left_alone
+    wait_for_the_end(sent)
+    rollback_again = refused(*LIMIT, playbook="playbooks/rollback.yml", inventory=inventory)
+    together(lambda host: tell(host, "stop"), TELL)
+    lines = {name: record(name) for name in TAKEN}
+    return Story(refusal, taken, again, back, rollback_again, sent, (counts, counted()), lines)
+
+
+def test_nothing_starts_beside_them_without_being_asked_to(story: Story) -> None:
+    """Neither does what was brought back with a second rollback."""
+    assert "main: a Celery worker" in story.refusal
+    assert "celery.service" in story.refusal and "celerybeat.service" in story.refusal
+    assert "-e celery_adopt_takeover=true" in story.refusal
+    assert "runs again; take it over with site.yml -e celery_adopt_takeover=true" in story.rollback_again
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_each_task_is_done_once(story: Story, name: str) -> None:
+    """Those that were running, reserved and waiting when workers came and went, in both directions."""
+    sent = Counter((queue, number) for queue in TAKEN[name].queues for number in range(story.sent[name]))
+    assert (events(story.lines[name], "begun"), events(story.lines[name], "done")) == (sent, sent)
+
+
+@pytest.mark.parametrize("name", [name for name, own in TAKEN.items() if not own.is_serial])
+def test_no_queue_is_without_a_consumer(story: Story, name: str) -> None:
+    """While they are taken over."""
+    assert max(line.waited for line in story.taken.lines[name] if line.event == "begun") < 10
+
+
+@pytest.mark.parametrize("name", [name for name, own in TAKEN.items() if own.is_serial])
+def test_what_may_be_a_lock_never_runs_two_tasks_at_once(story: Story, name: str) -> None:
+    """Neither while it is taken over nor while it is brought back."""
+    found = [line.event for line in story.lines[name] if line.event != "tick"]
+    assert found == ["begun", "done"] * story.sent[name]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_no_tick_is_doubled_or_forgotten(story: Story, name: str) -> None:
+    """There are three beats, one after the other, and each has gone on with what the one before had sent."""
+    theirs, ours, theirs_again = (count for _beat, count in senders(story.lines[name]))
+    assert (story.counts[0][name], story.counts[1][name]) == (theirs, theirs + ours + theirs_again)
+
+
+def test_they_are_gone_and_stay_so(story: Story) -> None:
+    """Stopped, not started at boot; all is well with what is there instead, and nothing is left to be done."""
+    for name, own in TAKEN.items():
+        assert story.taken.ours[name] == {"active"}
+        assert story.taken.running[name] == ({"inactive"} if own.before else set())
+        assert story.taken.enabled[name] <= {"disabled", "generated"}
+    assert story.taken.programs == {"STOPPED"}
+    assert story.taken.programs_file.count("autostart=false") == len(PROGRAMS)
+    assert story.taken.links == set()
+    assert changes(story.again) == {"app1": 0, "app2": 0}
+
+
+def test_a_rollback_brings_them_back(story: Story) -> None:
+    """As they were, and nothing of ours is left."""
+    for name, own in TAKEN.items():
+        assert story.back.running[name] == ({"active"} if own.before else set())
+        assert story.back.enabled[name] <= {"enabled", "generated"}
+        assert story.back.ours[name] == {"inactive"}
+    assert story.back.programs == {"RUNNING"}
+    assert story.back.programs_file == (SCENARIO / f"hosts/app2{PROGRAMS_FILE}").read_text(encoding="utf-8")
+    assert story.back.links == {*SCRIPTS}
