@@ -268,9 +268,10 @@ class AppClient:
             for queue, name in self._addresses(names, nodes[node]).items()
             if name is not None
         }
+        states = self.canaries(queues, self.clock.left() / 2)
         worked: dict[str, bool | None] = {
             **dict.fromkeys(queues),
-            **self.canaries(queues, self.clock.left() / 2),
+            **{queue: state == "SUCCESS" for queue, state in states.items()},
         }
         unproven = {queue: name for queue, name in queues.items() if not worked[queue]}
         if unproven and self.app.amqp.routes:
@@ -278,7 +279,8 @@ class AppClient:
             worked.update({queue: count for queue, count in counted.items() if count is not None})
         alive = [node for node in nodes if nodes[node]]
         later = nodes if all(worked.values()) else {**nodes, **self.inspect(alive, patience)}
-        return {"worked": worked, "later": later}
+        failed = [queue for queue, state in states.items() if state == "FAILURE" and not worked[queue]]
+        return {"worked": worked, "failed": failed, "later": later}
 
     def _addresses(self, queues: Sequence[str], told: Answer | None) -> dict[str, str | None]:
         """Return the names at the broker of those of ``queues`` that a node consumes; ``None`` for a broadcast."""
@@ -307,8 +309,8 @@ class AppClient:
         except KeyError:
             return None
 
-    def canaries(self, queues: Mapping[str, str], seconds: float) -> dict[str, bool]:
-        """Return whether a task sent to each of ``queues`` was run within so many seconds. Empty if nobody can tell.
+    def canaries(self, queues: Mapping[str, str], seconds: float) -> dict[str, str | None]:
+        """Return what became of a task sent to each of ``queues`` within so many seconds. Empty if nobody can tell.
 
         One that was not is worth nothing any more, and is not run much later; but a worker whose clock is ahead of this
         one's shall not take it for expired.
@@ -319,7 +321,7 @@ class AppClient:
                 return {}
             sent = {queue: replies.send_canary(name, seconds + _SKEW) for queue, name in queues.items()}
             replies.wait(sent.values(), seconds)
-        return {queue: replies.states.get(task_id) == "SUCCESS" for queue, task_id in sent.items()}
+        return {queue: replies.states.get(task_id) for queue, task_id in sent.items()}
 
     def counted(self, queues: Mapping[str, str], nodes: Answer, seconds: float) -> dict[str, bool | None]:
         """Return whether those of ``nodes`` that consume ``queues`` accept a task from each, one after the other.

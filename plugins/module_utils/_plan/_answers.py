@@ -81,5 +81,9 @@ def _reader(request: Answer) -> Reader:
         "answers": known(keyed(nodes, number), {}),
         "others": known(table(items(string)), {}),
     }
-    verified = {"worked": table(maybe(flag)), "later": keyed(nodes, maybe(_NODE))}
+    verified = {
+        "worked": table(maybe(flag)),
+        "failed": known(items(string), []),
+        "later": keyed(nodes, maybe(_NODE)),
+    }
     return fields({**inspected, **(verified if request["do"] == "verify" else {})})

@@ -180,6 +180,9 @@ def _queues(wanted: Sequence[Wanted], seen: Mapping[str, Seen], answer: Mapping[
         if worked is None:
             text = f"nobody can tell whether a task in the queue {queue!r} is run, its router keeps every answer back"
             findings.append(Finding(workers[0], text, wrong=False))
+        elif queue in answer.get("failed", ()):
+            text = f"a task in the queue {queue!r} was run and failed: celery.accumulate, which Celery has itself"
+            findings.append(Finding(workers[0], text, journal=True))
         elif all(_was_occupied(worker, seen[worker.unit], answer) for worker in workers):
             text = f"was too busy to run a task in the queue {queue!r} in time"
             findings.append(Finding(workers[0], text, wrong=False))

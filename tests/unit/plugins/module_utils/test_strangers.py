@@ -28,7 +28,7 @@ NODE = {
 ANSWER: dict[str, Any] = {
     "nodes": {"w1@app1": NODE}, "later": {"w1@app1": None}, "wanted": {"w1@app1": ["celery"]},
     "no_remote_control": False, "pool": "prefork", "queues": {"celery": 3, "video": None}, "worked": {"celery": True},
-    "answers": {"w1@app1": 1}, "others": {"w1@app2": ["celery"]},
+    "answers": {"w1@app1": 1}, "others": {"w1@app2": ["celery"]}, "failed": [],
 }
 
 

@@ -96,6 +96,11 @@ if "SIGNALS" in os.environ:
     def change(headers=None, properties=None, **_):
         headers["task"] = "proj.nowhere"
         properties["expiration"] = 0
+if "REFUSES" in os.environ:
+    class Refusing(app.Task):
+        def __call__(self, *_, **__):
+            raise RuntimeError("without a tenant")
+    app.Task, app.conf.task_routes = Refusing, None
 if "QUEUES" in os.environ:
     app.conf.update(worker_direct=True, task_queues=[Queue("a"), Queue("b"), Queue("c"), Broadcast("news")])
 

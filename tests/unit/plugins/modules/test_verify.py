@@ -216,6 +216,14 @@ def test_an_application_that_takes_no_commands(run: Run, manager: Manager, proje
     assert problem.startswith("live/w1: a task in the queue 'nobodys' was not run in time.")
 
 
+def test_a_task_that_fails_was_run(run: Run, manager: Manager, project: Project) -> None:
+    """As where the application has tasks of a class of its own, which wants something of each task."""
+    project.start("refusing", "--pool=solo", "--queues=refusing", REFUSES="1")
+    project.service(manager, "refusing", "--queues=refusing", REFUSES="1")
+    (problem,), _notes = verify(run, wanted("refusing", queues=["refusing"]))
+    assert problem.startswith("live/refusing: a task in the queue 'refusing' was run and failed: celery.accumulate")
+
+
 def test_a_queue_whose_workers_are_all_occupied(run: Run, manager: Manager, project: Project) -> None:
     project.service(manager, "w1")
     run("task", environment="live", name="proj.nap", queue="a", timeout=8, _arguments="[[25], {}]")
