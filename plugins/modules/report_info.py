@@ -65,6 +65,11 @@ kept:
   returned: success
   type: dict
   sample: {generations: {live: []}}
+machine:
+  description: What tells this machine from all others, see P(stalk.celery.misleading#filter).
+  returned: success
+  type: str
+  sample: 0f4c8a61a1b7d2f8e7f3d5c4b3a29180716253445566778899aabbccddeeff00
 accounts:
   description: The result of M(stalk.celery.look) with O(accounts).
   returned: success
@@ -80,6 +85,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._host import (
     _account_lookup,
     _archive,
     _inspection,
+    _machine,
     _service_facts,
 )
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
@@ -93,6 +99,7 @@ def report(module: AnsibleModule) -> dict[str, Any]:
     names = _arguments.environments(module.params["names"])
     asked, timeout = module.params["environments"], module.params["timeout"]
     return {
+        "machine": _machine.identity(),
         "facts": answered(lambda: {"ansible_facts": {"stalk_celery": _service_facts.facts(systemd, module.warn)}}),
         "inspected": answered(lambda: _inspection.inspect(systemd, asked, False, timeout)),
         "kept": answered(lambda: {"generations": {name: _archive.listed(systemd, name) for name in names}}),

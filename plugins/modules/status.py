@@ -66,6 +66,12 @@ options:
         type: list
         elements: str
         default: []
+      machine:
+        description:
+          - The C(machine) of M(stalk.celery.report_info). Services of an environment that this machine has under
+            another name of the inventory are shown there.
+        type: str
+        default: ''
   limit:
     description: The text of C(--limit). When it names environments, only their services are shown.
     type: str

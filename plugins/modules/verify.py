@@ -138,6 +138,19 @@ notes:
   type: list
   elements: str
   sample: ['live/beat: scheduling; 17 sent, the last at 12:03:11.']
+orphans:
+  description:
+    - What runs of O(environments) and is none of O(services). The inventory may ask for it under another name of this
+      machine.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+machine:
+  description: What tells this machine from all others, see P(stalk.celery.misleading#filter).
+  returned: success
+  type: str
+  sample: 0f4c8a61a1b7d2f8e7f3d5c4b3a29180716253445566778899aabbccddeeff00
 nodes:
   description: The names of the workers that this host has, as Celery knows them.
   returned: success
@@ -162,7 +175,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils import _arguments
 from ansible_collections.stalk.celery.plugins.module_utils._formats import _strangers
 from ansible_collections.stalk.celery.plugins.module_utils._formats._envfile import without_secrets
-from ansible_collections.stalk.celery.plugins.module_utils._host import _context, _neighbours, _own_services, _stale
+from ansible_collections.stalk.celery.plugins.module_utils._host import (
+    _context,
+    _machine,
+    _neighbours,
+    _own_services,
+    _stale,
+)
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd, SystemdError
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _owned, _verify
 from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
@@ -198,13 +217,18 @@ def verify(
     return {
         "problems": [
             *(shown(systemd, finding, seen) for finding in findings if finding.wrong),
-            *(_verify.orphan(service) for service in orphans if service.unit.is_running),
             *(str(process) for process in foreign if not process.is_harmless),
         ],
         "notes": [
             *(str(finding) for finding in findings if not finding.wrong),
             *(str(process) for process in foreign if process.is_harmless),
         ],
+        "orphans": [
+            {"environment": service.environment, "problem": _verify.orphan(service)}
+            for service in orphans
+            if service.unit.is_running
+        ],
+        "machine": _machine.identity(),
         "nodes": [{"environment": service.environment, "node": service.node} for service in here if service.node],
         "others": _context.others(answers),
     }

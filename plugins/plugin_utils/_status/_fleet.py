@@ -99,17 +99,17 @@ class Row:
         return bool(self.bad or self.stale or self.orphan)
 
 
-def rows_of(reports: Iterable[Report], limit: str = "") -> list[Row]:
+def rows_of(reports: Sequence[Report], limit: str = "") -> list[Row]:
     """Return the services of the run's environments, in the order of environments, hosts, kinds and names.
 
-    :param reports: what is known of each host: ``host``, ``unreachable`` (a message or empty), ``groups`` (its
-        environments), ``wanted`` (the services that the inventory asks for), ``looked`` (whether it has said which it
-        has), ``now`` (when, by its clock), ``services`` (those that it has),
-        ``outdated`` (units of which a file is not what the inventory asks for), ``workers`` and ``queues`` (what
-        module stalk.celery.worker_info returned).
+    :param reports: what is known of each host: ``host``, ``machine`` (what tells it from others, empty if that is not
+        known), ``unreachable`` (a message or empty), ``groups`` (its environments), ``wanted`` (the services that the
+        inventory asks for), ``looked`` (whether it has said which it has), ``now`` (when, by its clock), ``services``
+        (those that it has), ``outdated`` (units of which a file is not what the inventory asks for), ``workers`` and
+        ``queues`` (what module stalk.celery.worker_info returned).
     :param limit: the text of ``--limit``.
     """
-    rows = [row for report in reports for row in _of_host(report, limit)]
+    rows = [row for report in reports for row in _of_host(_without_namesakes(report, reports), limit)]
     kinds = ["", *KINDS]
     return sorted(
         rows, key=lambda row: (row.environment, _natural(row.host), kinds.index(row.kind), _natural(row.service))
@@ -119,6 +119,13 @@ def rows_of(reports: Iterable[Report], limit: str = "") -> list[Row]:
 def _natural(name: str) -> list[str | int]:
     """Return a name for comparisons by which w2 comes before w10."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def _without_namesakes(report: Report, reports: Iterable[Report]) -> Report:
+    """Return a report without the services that the same machine has as another host of the inventory."""
+    names = (other for other in reports if other["machine"] == report["machine"] != "")
+    elsewhere = {name for other in names for name in other["groups"]} - {*report["groups"]}
+    return {**report, "services": [one for one in report["services"] if one["environment"] not in elsewhere]}
 
 
 def _of_host(report: Report, limit: str) -> list[Row]:

@@ -42,6 +42,7 @@ REPORTS: dict[str, Any] = {
         "files": {"type": "dict", "default": {}},
         "kept": {"type": "dict", "default": {}},
         "unread": {"type": "list", "elements": "str", "default": []},
+        "machine": {"type": "str", "default": ""},
     },
 }
 
@@ -97,6 +98,7 @@ def report_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     kept = generations_of(results["kept"].get("generations", {}), problems)
     return {
         "host": raw["host"],
+        "machine": raw["machine"],
         "unreachable": unreachable[0] if unreachable else "",
         "groups": raw["groups"],
         "wanted": raw["wanted"],

@@ -29,6 +29,7 @@ def test_one_answer_has_all(run: Run) -> None:
     assert told["facts"]["ansible_facts"]["stalk_celery"]["services"] == []
     assert told["inspected"]["workers"] == []
     assert told["kept"] == {"generations": {"live": []}}
+    assert len(told["machine"]) == 64
     assert told["accounts"]["accounts"]["live"]["home"] == "/root"
 
 

@@ -107,6 +107,14 @@ def test_a_service_that_is_down(run: Run, manager: Manager, project: Project) ->
     assert notes == []
 
 
+def test_what_the_inventory_does_not_ask_for(run: Run, manager: Manager, project: Project) -> None:
+    """Whether it is wrong depends on what the inventory asks for under other names of the machine."""
+    unit = project.service(manager, "w1")
+    result = run("verify", services=[], environments=["live"], timeout=8)
+    problem = f"live/w1: {unit} runs, and the inventory does not ask for it; run site.yml, or remove.yml."
+    assert (result["problems"], result["orphans"]) == ([], [{"environment": "live", "problem": problem}])
+
+
 def test_a_worker_that_stops_is_not_called_dead(run: Run, manager: Manager, project: Project) -> None:
     unit = project.service(manager, "gone")
     change(manager, unit, ActiveState="deactivating", StatusText="stopping, waits for running tasks since 12:00:00")

@@ -71,6 +71,7 @@ def report(host: str, *services: dict[str, Any], **changes: Any) -> dict[str, An
     """Return what is known of a host on which all is as it should be."""
     return {
         "host": host,
+        "machine": "",
         "unreachable": "",
         "looked": True,
         "now": "",

@@ -65,6 +65,23 @@ def test_numbers_in_names_count() -> None:
     assert found == [("app2", "w2"), ("app2", "w10"), ("app10", "w2"), ("app10", "w10")]
 
 
+def test_a_machine_that_the_inventory_has_under_two_names() -> None:
+    """As web-live and web-uat: to remove live from web-uat, because that is not in its group, would remove it."""
+    both = [W1, service("uat", "w1"), service("old", "w1")]
+    hosts = [
+        report(f"web-{name}", *both, machine="m1", groups=[name], wanted=[{**one, "state": "started"}])
+        for name, one in zip(("live", "uat"), both, strict=False)
+    ]
+    found = [(row.environment, row.host, row.orphan) for row in rows_of([*hosts, report("app2", W1)])]
+    assert found == [
+        ("live", "app2", ""),
+        ("live", "web-live", ""),
+        ("old", "web-live", "environment"),
+        ("old", "web-uat", "environment"),
+        ("uat", "web-uat", ""),
+    ]
+
+
 @pytest.mark.parametrize(
     ("limit", "environments"),
     [("", {"live", "uat"}), ("app2", {"live", "uat"}), ("uat", {"uat"}), ("app2:&live", {"live"})],
@@ -224,6 +241,7 @@ def test_report_of_results() -> None:
         "files": {"restart": [W1["unit"]], "changed_files": []},
         "kept": {"generations": {"live": []}},
         "unread": ["live"],
+        "machine": "",
     }
     assert report_of(raw) == report(
         "app1",
@@ -252,14 +270,15 @@ def test_a_node_that_no_host_has_needs_attention() -> None:
 
 
 def test_report_of_an_unreachable_host() -> None:
-    raw = {"host": "app1", "groups": ["live"], "wanted": [], "unread": []}
+    raw = {"host": "app1", "groups": ["live"], "wanted": [], "unread": [], "machine": ""}
     skipped = {name: {"skipped": True} for name in ("inspected", "files", "kept")}
     found = report_of({**raw, **skipped, "facts": {"unreachable": True, "msg": "Task failed: No route\n to host"}})
     assert (found["unreachable"], found["services"], found["problems"]) == ("No route to host", [], [])
 
 
 def test_report_of_tasks_that_failed() -> None:
-    raw = {"host": "app1", "groups": ["live"], "wanted": [], "files": {"failed": True, "msg": "in the way"}}
-    found = report_of({**raw, "unread": [], "facts": {}, "kept": {}, "inspected": {"failed": True, "msg": "no root"}})
+    raw = {"host": "app1", "machine": "", "groups": ["live"], "wanted": [], "unread": [], "facts": {}, "kept": {}}
+    failed = {"files": {"failed": True, "msg": "in the way"}, "inspected": {"failed": True, "msg": "no root"}}
+    found = report_of({**raw, **failed})
     assert found["problems"] == ["no root", "in the way"]
     assert items_of([], [found])[0].what == "no root"

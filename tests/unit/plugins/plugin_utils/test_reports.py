@@ -52,6 +52,7 @@ def raw(host: str, *services: dict[str, Any]) -> dict[str, Any]:
         "files": {"restart": [UAT["unit"]]},
         "kept": {"generations": {"uat": [generation("20261121T093000Z", "/srv/r1")]}},
         "unread": [],
+        "machine": "",
     }
 
 

@@ -133,3 +133,23 @@ def test_the_whole_variable_of_uat_fails_on_a_host_of_both(tmp_path: Path, uat: 
     assert "celery_live" not in of_uat.stdout
     assert "marker was tripped" not in of_uat.stdout, "words of Ansible's own"
     assert ("Give this run its vault password" in of_uat.stdout) is ("vault" in uat)
+
+
+@pytest.mark.parametrize("machine", ["m1", "m2"])
+def test_what_the_inventory_asks_for_under_another_name_of_the_machine(tmp_path: Path, machine: str) -> None:
+    """verify.yml tells to remove what nobody asks for: not live from web-uat where that is web-live too."""
+    variables = Path(__file__).parents[4] / "roles/celery_verify/vars/main.yml"
+    (tmp_path / "hosts.ini").write_text("[all]\nweb-live\nweb-uat\n[all:vars]\nansible_connection=local\n")
+    strays = [{"environment": name, "problem": f"{name} strays"} for name in ("live", "uat")]
+    for name, own in (("live", machine), ("uat", "m1")):
+        plan = {"environments": [name], "names": ["live", "uat"], "services": []}
+        result = {"problems": [], "orphans": strays, "machine": own, "nodes": [], "others": []}
+        told = {"__celery_verify_plan": plan, "__celery_verify_result": result}
+        (tmp_path / "host_vars").mkdir(exist_ok=True)
+        (tmp_path / f"host_vars/web-{name}.yml").write_text(json.dumps(told))
+    show = {"name": "Show", "debug": {"msg": "{{ inventory_hostname }}: {{ __celery_verify_problems | join(', ') }}"}}
+    play = {"hosts": "all", "vars_files": [str(variables)], "tasks": [show]}
+    output = run_play(tmp_path, play, "-i", "hosts.ini").stdout
+    both = "live strays, uat strays"
+    assert f"web-live: {'live strays' if machine == 'm1' else both}\"" in output
+    assert f"web-uat: {'uat strays' if machine == 'm1' else both}\"" in output
