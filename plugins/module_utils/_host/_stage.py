@@ -67,10 +67,17 @@ def _alone(trials: Sequence[Trial]) -> Iterator[None]:
     """Wait until no other run tries the same services: it would have the same units and directories."""
     with contextlib.ExitStack() as held:
         for directory in sorted(trial.directory for trial in trials):
-            os.makedirs(os.path.dirname(directory), 0o755, exist_ok=True)
+            _make_way(os.path.dirname(directory))
             held.callback(os.close, _lock(f"{directory}.lock"))
             held.callback(os.unlink, f"{directory}.lock")
         yield
+
+
+def _make_way(directory: str) -> None:
+    """Make ``directory`` and the one above it, which users have to pass through, whatever the umask."""
+    os.makedirs(directory, exist_ok=True)
+    for path in (os.path.dirname(directory), directory):
+        os.chmod(path, 0o755)
 
 
 def _lock(path: str) -> int:

@@ -71,7 +71,7 @@ def run_once(name: str) -> dict[str, Any]:
         "unit": text,
         "environment": copy.read_text(),
         "modes": [
-            oct(path.stat().st_mode & 0o777) for path in (copy, script, script.parent, copy.parent) if path.exists()
+            oct(path.stat().st_mode & 0o777) for path in (copy, script, *script.parents[:4]) if path.exists()
         ],
         "masks": {path.name: str(path.readlink()) for path in masks.glob("*")},
     }

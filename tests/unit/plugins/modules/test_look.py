@@ -237,11 +237,16 @@ def test_nothing_is_tried_in_check_mode(run: Run, manager: Manager, project: Pro
 def test_the_trial_runs_in_the_context_of_the_new_unit(
     run: Run, manager: Manager, project: Project, stamps: Path
 ) -> None:
-    run("look", files=project.files(), services=[project.service()], _script=PROGRAM)
+    """What its user has to read can be read, whatever the umask of root is."""
+    before = os.umask(0o077)
+    try:
+        run("look", files=project.files(), services=[project.service()], _script=PROGRAM)
+    finally:
+        os.umask(before)
     seen = manager.seen(W1)
     directory = stamps / "try" / W1
     assert seen["environment"] == ENVIRONMENT
-    assert seen["modes"] == ["0o600", "0o644", "0o755", "0o711"]
+    assert seen["modes"] == ["0o600", "0o644", "0o755", "0o711", "0o755", "0o755"]
     assert f"EnvironmentFile={directory}/file-0\n" in seen["unit"]
     assert (
         f"ExecStart=/usr/bin/env PYTHONPATH={directory}/path /usr/bin/env ${{CELERY_BIN}} --app=${{CELERY_APP}} worker "
