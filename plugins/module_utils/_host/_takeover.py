@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils._host import (
@@ -57,24 +57,36 @@ class TakeoverError(ValueError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an environment is to have on this host: the kinds of its services, and its beat."""
+    """What an environment is to have on this host: the kinds of its services, and its beat.
+
+    ``alone`` are the nodes of workers that are not handed over: they may be locks, and none of their name runs beside.
+    """
 
     kinds: Collection[str]
     beat: Beat | None
+    alone: Collection[str] = ()
 
 
 def wanted(services: Iterable[Service], files: Sequence[File]) -> dict[str, Wanted]:
     """Return what each environment is to have, by the variables in the ``files`` of its ``services``."""
     kinds: dict[str, set[str]] = {}
     beats: dict[str, Beat] = {}
+    alone: dict[str, set[str]] = {}
     for service in (service for service in services if service.started):
         variables = _neighbours.variables_of(service.unit, files)
         here = [name for name, kind in KINDS.items() if f"{kind.prefix}_OPTS" in variables]
         kinds.setdefault(service.environment, set()).update(here)
+        if "worker" in here and not _hands_over(service.unit, files):
+            node = _owned.node_name(variables.get("CELERYD_NODES", ""), socket.gethostname())
+            alone.setdefault(service.environment, set()).add(node)
         if "beat" in here:
             schedule = _owned.option(variables["CELERYBEAT_OPTS"], "--schedule", "-s")
             beats[service.environment] = Beat(schedule, service.user, service.group)
-    return {name: Wanted(found, beats.get(name)) for name, found in kinds.items()}
+    return {name: Wanted(found, beats.get(name), alone.get(name, set())) for name, found in kinds.items()}
+
+
+def _hands_over(unit: str, files: Iterable[File]) -> bool:
+    return any(file.unit == unit and b"CELERYD_HANDOVER=" in file.content for file in files)
 
 
 def look(
@@ -144,18 +156,18 @@ class Finder:
         elif unit is not None:
             paths += [*unit["DropInPaths"].split(), *_owned.env_files(unit)]
         beats = [(own, one) for own, one in found if "beat" in _takeover.kinds_of(own)]
-        return [
-            _takeover.taken(
-                found,
-                control,
-                handle,
-                is_enabled,
-                [path for path in paths if _is_file(path)],
-                _schedule(*beats[0]) if beats else "",
-                self._wanted[foreign.environment].beat if beats else None,
-                socket.gethostname(),
-            )
-        ]
+        wanted = self._wanted[foreign.environment]
+        gone = _takeover.taken(
+            found,
+            control,
+            handle,
+            is_enabled,
+            [path for path in paths if _is_file(path)],
+            _schedule(*beats[0]) if beats else "",
+            wanted.beat if beats else None,
+            socket.gethostname(),
+        )
+        return [replace(gone, is_serial=gone.is_serial or bool({*gone.nodes} & {*wanted.alone}))]
 
     @staticmethod
     def _manager(process: Process, service: Theirs) -> tuple[tuple[str, ...], str]:

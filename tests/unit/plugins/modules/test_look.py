@@ -684,6 +684,21 @@ def test_nothing_starts_beside_a_foreign_service_unless_the_run_takes_it_over(
     assert (gone["name"], gone["kinds"], gone["is_enabled"]) == (foreign, ["worker"], True)
 
 
+@pytest.mark.parametrize(
+    ("node", "unit", "is_serial"),
+    [("celery@%h", "", True), ("celery@%h", "Environment=CELERYD_HANDOVER=/x\n", False), ("w1@%h", "", False)],
+)
+def test_what_has_the_name_of_a_worker_that_is_not_handed_over_goes_before_it(
+    run: Run, project: Project, foreign: str, node: str, unit: str, is_serial: bool
+) -> None:
+    """Both would answer to that name, and the new one is to run alone."""
+    files = project.files(environment=f'{WORKER}CELERYD_NODES="{node}"\n')
+    for file in files:
+        file["content"] += unit if file["path"].endswith(".service") else ""
+    (gone,) = run("look", files=files, services=[project.service()], takeover=True)["taken"]
+    assert (gone["name"], gone["is_serial"]) == (foreign, is_serial)
+
+
 def test_a_run_goes_on_with_what_one_before_it_began_to_take_over(
     run: Run,
     project: Project,
