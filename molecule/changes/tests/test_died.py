@@ -4,17 +4,16 @@
 """A run that dies heals on the next run, wherever it died."""
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
 from typing import Any
 
+from tests.faults import TASK, run_until_task
 from tests.fleet import Service, environ, files, on_host, services
 from tests.runs import changes, command, converged
 
 LIMIT = ("--limit", "debug")
-TASK = ("TASK [", "RUNNING HANDLER [")
 URL = "redis://debug:only-for-the-tests-debug@broker1:6379/3"
 
 
@@ -59,14 +58,6 @@ def states_at_tasks(mark: int) -> list[str]:
     return [*states, state()]
 
 
-def kill_at(number: int, mark: int) -> None:
-    """Kill a run, with all its processes, at the beginning of its task of this number."""
-    with begin(mark) as run:
-        tasks = (line for line in run.stdout or () if line.startswith(TASK))
-        next(itertools.islice(tasks, number - 1, None))
-        os.killpg(run.pid, signal.SIGKILL)
-
-
 def test_a_run_that_died_heals() -> None:
     """Kill a run at each task before which something has changed; the next run finishes its work.
 
@@ -76,7 +67,7 @@ def test_a_run_that_died_heals() -> None:
     telling = [number for number in range(1, len(states) - 1) if states[number - 1] != states[number]]
     assert (len(states) > 15, len(telling) > 2) == (True, True), telling
     for number in telling:
-        kill_at(number, mark=number)
+        run_until_task(command(*LIMIT, variables=marked(number)), number)
         converged(*LIMIT, variables=marked(number))
         assert environ(worker())["MARK"] == str(number)
     assert set(changes(converged(*LIMIT, variables=marked(telling[-1]))).values()) == {0}

@@ -9,28 +9,23 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults import turn_clock
 from tests.fleet import Service, all_again, on_host, service, ticks
 from tests.work import eventually, run_tasks
 
 HOST = "app2"
-CLOCK = "/var/lib/clock"
 WATCHDOG = 15
 DAY = 86400
 ZONE = "America/Chicago"  # of Django, where the settings name none
 
 
-def turn(seconds: int) -> None:
-    """Turn the clock so many seconds away from the machine's."""
-    on_host(HOST, "sh", "-c", f"echo {seconds:+d} > {CLOCK}.new && mv {CLOCK}.new {CLOCK}")
-
-
 @pytest.fixture
 def services() -> Iterator[list[Service]]:
     """Return a worker of each loop (hub, thread, green) and beat, whose clock is right before and after the test."""
-    turn(0)
+    turn_clock(HOST, 0)
     beat = service(HOST, "celery-debug-beat")
     yield [*(service(HOST, f"celery-debug-clock{number}") for number in (1, 2, 3)), beat]
-    turn(0)
+    turn_clock(HOST, 0)
     on_host(HOST, "systemctl", "stop", beat.unit)
     on_host(HOST, "sh", "-c", "rm /var/lib/celery-debug/schedule*")
     on_host(HOST, "systemctl", "start", beat.unit)
@@ -42,14 +37,14 @@ def test_a_jump_of_the_clock_is_no_hang(services: list[Service], seconds: int) -
 
     Beat is due when its last time plus the interval is past: set back, it waits until the clock is right again.
     """
-    turn(seconds)
+    turn_clock(HOST, seconds)
     until = time.monotonic() + 1.5 * WATCHDOG
     run_tasks(services[:-1])
     day = on_host(HOST, "env", f"TZ={ZONE}", "date", "--date", f"{seconds} seconds", "+%F").strip()
     eventually("the new date in the log", lambda: f"[{day} " in said(services[0]), 20)
     time.sleep(max(until - time.monotonic(), 0))
     assert all_again(services) == services
-    turn(max(seconds, 0))
+    turn_clock(HOST, max(seconds, 0))
     worker = service(HOST, "celery-debug-limited")
     before = ticks(worker)
     eventually("ticks", lambda: ticks(worker) > before, 20)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults import children, send_signal
 from tests.fleet import Service, again, on_host, service, ticks, wait_for_new_processes
 from tests.work import assert_each_done_once, eventually, run_tasks, send_new, together, wait_for_all
 
@@ -16,11 +17,6 @@ HOSTS = ("app1", "app2")
 def beat() -> Service:
     """Return the beat."""
     return service("app1", "celery-live-beat")
-
-
-def signal(number: str, killed: Service) -> None:
-    """Send a signal to the main process of a service."""
-    on_host(killed.host, "kill", f"-{number}", str(killed.pid))
 
 
 def come_back(old: list[Service], seconds: float) -> list[Service]:
@@ -39,7 +35,7 @@ def assert_ticks(beat: Service) -> None:
 
 def test_a_main_process_that_is_killed_comes_back_and_consumes(workers: list[Service], beat: Service) -> None:
     """kill -9 of the main processes of all pools and of beat."""
-    together(lambda one: signal("KILL", one), [*workers, beat])
+    together(lambda one: send_signal("KILL", one), [*workers, beat])
     come_back([*workers, beat], 60)
     assert_ticks(beat)
 
@@ -58,22 +54,22 @@ def test_a_child_that_is_killed_is_replaced_and_harms_no_other() -> None:
 def kill_a_child(host: str) -> None:
     """Kill a child on a host, and look at its worker."""
     worker = service(host, "celery-live-prefork")
-    children = set(on_host(host, "pgrep", "--parent", str(worker.pid)).split())
-    (work,) = send_new([worker], count=len(children), seconds=5)
+    before = set(children(worker))
+    (work,) = send_new([worker], count=len(before), seconds=5)
     work.wait("begun", 20)
-    on_host(host, "kill", "-KILL", min(children))
-    work.wait("done", 20, count=len(children) - 1)
+    on_host(host, "kill", "-KILL", min(before))
+    work.wait("done", 20, count=len(before) - 1)
     (more,) = send_new([worker], count=40, seconds=0.1)
     more.wait("done", 30)
     more.assert_each_done_once()
-    after = set(on_host(host, "pgrep", "--parent", str(worker.pid)).split())
-    assert (len(after), len(after & children)) == (len(children), len(children) - 1)
+    after = set(children(worker))
+    assert (len(after), len(after & before)) == (len(before), len(before) - 1)
     assert again(worker) == worker
 
 
 def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_traceback(workers: list[Service], beat: Service) -> None:
     """SIGSTOP of the main processes of all pools and of beat, under WatchdogSec=20."""
-    together(lambda one: signal("STOP", one), [*workers, beat])
+    together(lambda one: send_signal("STOP", one), [*workers, beat])
     come_back([*workers, beat], 90)
     assert_ticks(beat)
     for hung in [*workers, beat]:

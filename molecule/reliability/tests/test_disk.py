@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import empty_run, fill, full_run
 from tests.fleet import Service, again, on_host, service
 from tests.inventory import Inventory
 from tests.runs import changes, converged, refused
@@ -18,12 +19,6 @@ HOST = "app1"
 LOGS = "/var/log/celery-debug"
 
 
-def fill(directory: str) -> None:
-    """Write a file that leaves nothing of a file system."""
-    write = f"cat /dev/zero > {directory}/filler; df --output=avail {directory}"
-    assert on_host(HOST, "sh", "-c", write).split()[-1] == "0"
-
-
 @pytest.fixture
 def logged() -> Iterator[Service]:
     """Return the worker that logs to files, on a file system of their own, which is full."""
@@ -31,7 +26,7 @@ def logged() -> Iterator[Service]:
     on_host(HOST, "systemctl", "stop", worker.unit)
     on_host(HOST, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", LOGS)
     on_host(HOST, "systemctl", "start", worker.unit)
-    fill(LOGS)
+    fill(HOST, LOGS)
     yield again(worker)
     on_host(HOST, "systemctl", "stop", worker.unit)
     on_host(HOST, "umount", LOGS)
@@ -39,19 +34,10 @@ def logged() -> Iterator[Service]:
 
 
 @pytest.fixture
-def full_run() -> Iterator[None]:
-    """Fill /run, where systemd makes the runtime directories and the collection notes what it started."""
-    used = int(on_host(HOST, "df", "--output=used", "-k", "/run").split()[-1])
-    on_host(HOST, "mount", "-o", f"remount,size={used + 16}k", "/run")
-    fill("/run")
-    yield
-    empty_run()
-
-
-def empty_run() -> None:
-    """Make room in /run."""
-    on_host(HOST, "rm", "--force", "/run/filler")
-    on_host(HOST, "mount", "-o", "remount,size=1g", "/run")
+def full() -> Iterator[None]:
+    """Fill /run."""
+    with full_run(HOST):
+        yield
 
 
 def test_a_worker_that_cannot_log_works(logged: Service) -> None:
@@ -62,7 +48,7 @@ def test_a_worker_that_cannot_log_works(logged: Service) -> None:
     run_tasks([again(logged)])
 
 
-@pytest.mark.usefixtures("full_run")
+@pytest.mark.usefixtures("full")
 def test_a_full_run_directory_harms_no_worker_and_heals(tmp_path: Path) -> None:
     """Workers go on and come through a restart; a run that cannot do its work says why, and the next one does it."""
     on_host(HOST, "systemctl", "restart", "celery-debug-exec")
@@ -75,7 +61,7 @@ def test_a_full_run_directory_harms_no_worker_and_heals(tmp_path: Path) -> None:
     said = refused("-l", f"debug:&{HOST}", inventory=inventory)
     assert "not enough space available on /run" in said
     run_tasks([worker])
-    empty_run()
+    empty_run(HOST)
     converged("-l", f"debug:&{HOST}", inventory=inventory)
     assert again(worker).pid != worker.pid
     assert set(changes(converged("-l", f"debug:&{HOST}", inventory=inventory)).values()) == {0}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import children, reload
 from tests.fleet import Service, again, all_again, on_host, service
 from tests.inventory import Inventory
 from tests.load import load
@@ -26,11 +27,6 @@ LONGEST_WAIT = LONG / 4  # seconds; promised are 2, on a machine that is not bus
 PER_SECOND = 30
 SOON = 60.0  # ten workers start at once, on two processors
 BROKEN = "/run/systemd/system/celery-live-prefork.service.d/broken.conf"
-
-
-def reload(worker: Service) -> str:
-    """Reload a worker; return the exit status."""
-    return on_host(worker.host, "sh", "-c", 'systemctl reload "$0"; echo $?', worker.unit).strip()
 
 
 def status(worker: Service) -> str:
@@ -159,14 +155,14 @@ def test_what_drains_is_shown_and_is_taken_for_no_other_worker() -> None:
     limit = f"live:&{worker.host}"
     works = send_new([worker], 1, SOON / 4)
     wait_for_all(works, "begun", SOON)
-    children = on_host(worker.host, "pgrep", "--parent", str(worker.pid)).split()
-    on_host(worker.host, "kill", "-STOP", *children)
+    of_the_pool = children(worker)
+    on_host(worker.host, "kill", "-STOP", *of_the_pool)
     try:
         assert reload(worker) == "0"
         converged("-l", limit, playbook="stalk.celery.verify")
         table = converged("-l", limit, playbook="stalk.celery.status")
     finally:
-        on_host(worker.host, "kill", "-CONT", *children)
+        on_host(worker.host, "kill", "-CONT", *of_the_pool)
     assert re.search(r" prefork +running .* 0 of 4 +1 since \d+[sm] ago", table), table
     wait_for_all(works, "done", SOON)
     assert_each_done_once(works)

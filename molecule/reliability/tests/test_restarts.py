@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.faults import children
 from tests.fleet import Service, all_again, on_host, service
 from tests.work import Work, assert_each_done_once, eventually, run_tasks, send, send_new, together, wait_for_all
 
@@ -61,14 +62,14 @@ def test_a_task_that_is_handed_over_when_the_stop_comes_runs_once() -> None:
 def stop_at_the_handover(host: str) -> None:
     """Stop a worker of a host whose processes do not answer for a while."""
     worker = service(host, "celery-live-prefork")
-    children = on_host(host, "pgrep", "--parent", str(worker.pid)).split()
+    pool = children(worker)
     since = on_host(host, "date", "+%s.%N").strip()
-    on_host(host, "kill", "-STOP", *children)
-    (work,) = send_new([worker], count=len(children), seconds=0)
-    eventually("tasks received", lambda: said(worker, since).count(" received") == len(children), 20)
+    on_host(host, "kill", "-STOP", *pool)
+    (work,) = send_new([worker], count=len(pool), seconds=0)
+    eventually("tasks received", lambda: said(worker, since).count(" received") == len(pool), 20)
     on_host(host, "systemctl", "stop", "--no-block", worker.unit)
     eventually("stopping", lambda: "Warm shutdown" in said(worker, since), 20)
-    on_host(host, "kill", "-CONT", *children)
+    on_host(host, "kill", "-CONT", *pool)
     on_host(host, "systemctl", "restart", worker.unit)
     run_tasks([service(host, "celery-live-prefork")])
     work.assert_each_done_once()
