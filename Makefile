@@ -3,6 +3,7 @@
 HOST ?= app1
 SCENARIO ?= default
 CORE ?= 2.19
+FAULTS ?= 100
 PYTHON := .venv/bin/python
 HOSTS := $(PYTHON) -m tests.hosts
 COLLECTION := .cache/collections/ansible_collections/stalk/celery
@@ -72,6 +73,10 @@ tutorial: tools ## do what docs/tutorial.md says, on two fresh hosts
 .PHONY: bench-reliability
 bench-reliability: tools ## published set-ups and this collection under the same load: the table of docs/reliability.md
 	@$(HOSTS) run bench -- python -m tests.bench
+
+.PHONY: soak
+soak: tools ## 10000 tasks over 100 faults, in about 40 minutes: docs/reliability.md; make soak SEED=14 runs a seed again
+	@$(HOSTS) run soak -- python -m tests.soak --seed=$(SEED) --faults=$(FAULTS)
 
 .PHONY: bench
 bench: tools ## how long playbooks take, beside a ping and beside builtin modules: docs/performance.md

@@ -86,7 +86,7 @@ def ledger(name: str) -> list[Line]:
     """Return what tasks have written into a ledger, in the order of time."""
     text = on_host(HOST, "sh", "-c", f"touch {DIRECTORY}/{name} && cat {DIRECTORY}/{name}", user="live")
     fields = [line.split() for line in text.splitlines()]
-    return [Line(event, int(number), float(at), node, int(main)) for event, number, at, node, main in fields]
+    return [Line(event, int(number), float(at), node, int(main)) for event, number, at, node, main, *_rest in fields]
 
 
 def waiting() -> int:

@@ -33,6 +33,11 @@ def _boot(name: str, image: str) -> None:
     wait_until_up(name)
 
 
+def podman(*arguments: str) -> str:
+    """Return what a command of podman prints; CalledProcessError if it fails."""
+    return subprocess.run(["podman", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def wait_until_up(name: str) -> None:
     """Wait until systemd has finished its start; a unit that failed does not matter here."""
     until = time.monotonic() + BOOT_SECONDS

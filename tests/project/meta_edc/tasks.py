@@ -16,7 +16,7 @@ from django.conf import settings
 
 from meta_edc.probe import probe
 
-__all__ = ["mark", "probe", "sleep", "tick", "whoami", "work"]
+__all__ = ["mark", "probe", "sleep", "tick", "whoami", "work", "work_late"]
 
 
 class Report(TypedDict):
@@ -57,9 +57,22 @@ def sleep(self: Task, seconds: float) -> str:
 def work(self: Task, path: str, number: int, seconds: float) -> None:
     """Work for some seconds; write into a file, which needs no broker, when it begins and when it is done."""
     for event, pause in (("begun", seconds), ("done", 0)):
-        with open(path, "a", encoding="utf-8") as record:
-            record.write(f"{event} {number} {time.time()} {self.request.hostname} {os.getppid()}\n")
+        write(path, event, number, self.request.hostname)
         time.sleep(pause)
+
+
+@shared_task(bind=True, acks_late=True, reject_on_worker_lost=True)
+def work_late(self: Task, path: str, number: int, seconds: float) -> None:
+    """Work as the other one does, but be acknowledged when it is done."""
+    for event, pause in (("begun", seconds), ("done", 0)):
+        write(path, event, number, self.request.hostname)
+        time.sleep(pause)
+
+
+def write(path: str, event: str, number: int, node: str) -> None:
+    """Write what happens to a task, when by the clock, where, and when by a clock that nobody sets."""
+    with open(path, "a", encoding="utf-8") as record:
+        record.write(f"{event} {number} {time.time()} {node} {os.getppid()} {time.monotonic()} {os.getpid()}\n")
 
 
 @shared_task

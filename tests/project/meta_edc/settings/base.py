@@ -4,6 +4,7 @@
 """Settings that all environments share."""
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ def settings(*apps: str) -> dict[str, Any]:
         "USE_TZ": True,
         "CELERY_ENABLED": os.environ.get("CELERY_ENABLED") == "True",
         "CELERY_BROKER_URL": broker,
-        "CELERY_BROKER_TRANSPORT_OPTIONS": prefix,
+        "CELERY_BROKER_TRANSPORT_OPTIONS": {**prefix, **json.loads(os.environ.get("BROKER_OPTIONS", "{}"))},
         "CELERY_RESULT_BACKEND": os.environ["CELERY_RESULT_BACKEND"],
         "CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS": prefix,
         "CELERY_REDBEAT_KEY_PREFIX": f"{user}:redbeat:",
