@@ -24,6 +24,7 @@ _LIBRARY_FILES = (
     "celery_drain.py",
     "celery_handover.py",
     "celery_overlap.py",
+    "celery_prefetch.py",
     "celery_results.py",
     "celery_settle.py",
     "celery_systemd.py",

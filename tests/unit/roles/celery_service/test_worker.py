@@ -106,6 +106,24 @@ def test_a_result_that_was_read_by_half_when_the_broker_went_away_is_read_to_its
     unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 0 running")
 
 
+def test_only_the_main_loop_uses_the_connection_when_it_was_lost_and_is_there_again(
+    start: Start, tmp_path: Path
+) -> None:
+    tasks = [*[["hold", "go"]] * 2, *[["nap", 0]] * 10]
+    unit = start(*WORKER, "--concurrency=2", "--pool=threads", TASKS=json.dumps(tasks), TRANSPORT="looped")
+    unit.wait_for("; 2 running")
+    before = await_file(tmp_path / "asked")
+    (tmp_path / "away").touch()
+    unit.wait_for("STATUS=broker unreachable since ")
+    (tmp_path / "away").unlink()
+    unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 2 running")
+    (tmp_path / "go").touch()
+    unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 0 running, 0 reserved")
+    asked = [line.split() for line in await_file(tmp_path / "asked").removeprefix(before).splitlines()]
+    assert int(asked[0][1]) < int(asked[-1][1]) == 8
+    assert {thread for thread, _count in asked} == {"MainThread"}
+
+
 def test_a_stop_does_not_wait_for_a_result_that_was_read_by_half(start: Start, tmp_path: Path) -> None:
     unit = start(*WORKER, "--pool=prefork", TASKS='[["halve"]]', TRANSPORT="looped")
     await_file(tmp_path / "half")

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,15 @@ from tornado.ioloop import IOLoop
 
 DIRECTORY = Path(os.environ["SAMPLE_DIRECTORY"])
 AWAY = DIRECTORY / "away"
+
+
+class Channel(memory.Channel):
+    """A channel that writes down who asks for how many tasks in advance."""
+
+    def basic_qos(self, prefetch_size: int = 0, prefetch_count: int = 0, apply_global: bool = False) -> None:
+        with (DIRECTORY / "asked").open("a") as asked:
+            asked.write(f"{threading.current_thread().name} {prefetch_count}\n")
+        super().basic_qos(prefetch_size, prefetch_count, apply_global)
 
 
 class Transport(memory.Transport):
@@ -43,7 +53,12 @@ class Transport(memory.Transport):
 class LoopedTransport(Transport):
     """The same for a worker with an event loop, as for Redis and RabbitMQ."""
 
+    Channel = Channel
     implements = memory.Transport.implements.extend(asynchronous=True)
+
+    def qos_semantics_matches_spec(self, _connection: Any) -> bool:
+        """Say that it can be changed how many tasks are taken in advance, as with RabbitMQ."""
+        return False
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         loop.call_repeatedly(0.1, self.poll, connection)
@@ -103,6 +118,12 @@ def await_file(name: str) -> None:
     """Wait until a file is there."""
     while not (DIRECTORY / name).exists():
         time.sleep(0.05)
+
+
+@app.task
+def hold(name: str) -> None:
+    """Run until a file is there."""
+    await_file(name)
 
 
 @app.task

@@ -30,6 +30,7 @@ from celery.bootsteps import StartStopStep
 from celery.worker import state as worker_state
 from celery_drain import Drain
 from celery_overlap import Overlap, clock, moment, original, take_overlap
+from celery_prefetch import PrefetchInLoop
 from celery_results import WholeResults
 from celery_settle import Settle
 
@@ -247,7 +248,7 @@ def notify_for_worker(service: Service, overlap: Overlap | None) -> None:
         Connection.watch = watch = Watch(service, worker_work, overlap)
         do_without_load_average()
         instance.app.steps["consumer"].add(Connection)
-        instance.app.steps["worker"].update((WholeResults, Settle))
+        instance.app.steps["worker"].update((WholeResults, Settle, PrefetchInLoop))
         if overlap:
             Drain.overlap = overlap
             instance.app.steps["worker"].add(Drain)
