@@ -295,7 +295,7 @@ def assert_refused_or_read(place: tuple[Path, Mapping[str, Any]], seed: int) -> 
             exact(path, value)
 
 
-@settings(max_examples=120)
+@settings(max_examples=40)
 @given(st.sampled_from(PLACES), st.integers(0, 2**32))
 def test_any_value_at_any_key_is_refused_by_name_or_read_as_it_is(place: Any, seed: int) -> None:
     assert_refused_or_read(place, seed)

@@ -20,6 +20,8 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._setups import 
 
 from .conftest import Manager, Run
 
+pytestmark = pytest.mark.programs
+
 W1, W2, TARGET = "celery-live-w1.service", "celery-live-w2.service", "celery-live.target"
 WATCH = "stalk-watch-live.service"
 FIRST, SECOND, THIRD, FOURTH = (f"2026112{day}T093000Z" for day in range(4))

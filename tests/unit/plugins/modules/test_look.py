@@ -22,6 +22,8 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._setups import 
 
 from .conftest import Manager, Run
 
+pytestmark = pytest.mark.programs
+
 W1, W2 = "celery-live-w1.service", "celery-live-w2.service"
 PROGRAM = json.dumps({"trial.py": "the script", "trial.dist-info/METADATA": ""})
 FAILED = {"ActiveState": "failed", "Result": "exit-code", "ExecMainCode": "1", "ExecMainStatus": "1"}
