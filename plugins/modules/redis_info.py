@@ -14,6 +14,7 @@ author:
 description:
   - Looks at the Redis or Valkey that the host has, or else at the one that its packages would bring. Where apt has no
     list of its packages, as on a new host, it is fetched, but not in check mode.
+  - Looks whether something else has its port, as the instance that came with a package.
   - Does not fail on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
 extends_documentation_fragment:
   - stalk.celery.read_only
@@ -35,6 +36,10 @@ options:
     description: The name of the host, for the sentences.
     type: str
     required: true
+  port:
+    description: The port of the instance that they are to share.
+    type: int
+    required: true
 seealso:
   - module: stalk.celery.realms
 """
@@ -47,6 +52,7 @@ EXAMPLES = r"""
     package: redis-server
     environments: [live, uat]
     host: "{{ inventory_hostname }}"
+    port: 6379
   register: redis
 
 - name: Stop on all hosts if it is too old on one
@@ -70,7 +76,9 @@ problems:
   sample: []
 """
 
+import errno
 import os
+import socket
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _redis_version
@@ -104,6 +112,20 @@ def fetched(module: AnsibleModule, package: str) -> str:
     return candidate(module, package)
 
 
+def is_taken(module: AnsibleModule, port: int) -> bool:
+    """Return whether the shared instance does not run and could not listen at ``port``."""
+    systemctl = module.get_bin_path("systemctl")
+    if systemctl and module.run_command([systemctl, "--quiet", "is-active", _redis_version.UNIT])[0] == 0:
+        return False
+    with socket.socket() as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            own.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
 def printed(module: AnsibleModule, *command: str) -> str:
     """Return what a command prints."""
     _code, output, _errors = module.run_command(
@@ -120,11 +142,15 @@ def main() -> None:
             "package": text,
             "environments": {"type": "list", "elements": "str", "required": True},
             "host": text,
+            "port": {"type": "int", "required": True},
         },
         supports_check_mode=True,
     )
     found = version(module)
-    problems = _redis_version.problems(found, module.params["environments"], module.params["host"])
+    names, host, port = (module.params[key] for key in ("environments", "host", "port"))
+    problems = _redis_version.problems(found, names, host)
+    if is_taken(module, port):
+        problems.append(_redis_version.problem_of_port(port, names, host))
     module.exit_json(changed=False, version=found, problems=problems)
 
 

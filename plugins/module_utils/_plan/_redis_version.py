@@ -10,6 +10,7 @@ from typing import Sequence
 
 # 6.2 has channels in its ACL, and since 6.2.7 no script changes what the scripts of other users find.
 OLDEST = (6, 2, 7)
+UNIT = "redis-celery.service"
 _SERVER = re.compile(r"\bv=(\d+(?:\.\d+)+)")
 _PACKAGE = re.compile(r"(?:\d+:)?(\d+(?:\.\d+)+)")
 
@@ -37,8 +38,20 @@ def problems(version: str, environments: Sequence[str], host: str) -> list[str]:
     if not version or tuple(map(int, version.split("."))) >= OLDEST:
         return []
     needed = ".".join(map(str, OLDEST))
-    keys = ", ".join(f"celery_{name}.broker" for name in environments)
     return [
-        f"{keys}: {host} has Redis {version}, which cannot keep environments apart; {needed} or later can, and Valkey. "
-        f"Install a newer one on {host}, name another host, or write kind: redis_socket or kind: rabbitmq."
+        f"{_keys(environments)}: {host} has Redis {version}, which cannot keep environments apart; {needed} or later "
+        f"can, and Valkey. Install a newer one on {host}, name another host, or write kind: redis_socket or "
+        "kind: rabbitmq."
     ]
+
+
+def problem_of_port(port: int, environments: Sequence[str], host: str) -> str:
+    """Say that something else listens at ``port``, and what to do."""
+    return (
+        f"{_keys(environments)}: port {port} of {host} is not free for {UNIT}, since another program listens there, as "
+        f"the Redis of a package does. Write another, as port: {port + 1}, or stop that program."
+    )
+
+
+def _keys(environments: Sequence[str]) -> str:
+    return ", ".join(f"celery_{name}.broker" for name in environments)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,16 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def redis(run: Run, programs: Path, texts: dict[str, str], check: bool = False) -> dict[str, Any]:
+@pytest.fixture
+def free() -> Iterator[socket.socket]:
+    """Return a socket whose port nobody listens at."""
+    with socket.socket() as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        own.bind(("127.0.0.1", 0))
+        yield own
+
+
+def redis(run: Run, programs: Path, texts: dict[str, str], check: bool = False, port: int = 1) -> dict[str, Any]:
     """Return what the module says of a host that has these programs."""
     for name, text in texts.items():
         path = programs / name.replace("_", "-")
@@ -37,7 +48,20 @@ def redis(run: Run, programs: Path, texts: dict[str, str], check: bool = False) 
         path.chmod(0o755)
     program = str(programs / "redis-server")
     options = {"program": program, "package": "redis-server", "environments": ["live"], "host": "redis1"}
-    return run("redis_info", check=check, **options)
+    return run("redis_info", check=check, port=port, **options)
+
+
+@pytest.mark.parametrize(("is_ours", "expected"), [(True, []), (False, ["is not free for redis-celery.service"])])
+def test_a_port_that_something_else_has(
+    run: Run, programs: Path, free: socket.socket, is_ours: bool, expected: list[str]
+) -> None:
+    port = free.getsockname()[1]
+    assert redis(run, programs, {"redis_server": SERVER}, port=port)["problems"] == []
+    free.listen()
+    texts = {"redis_server": SERVER, "systemctl": "#!/bin/sh\nexit " + ("0\n" if is_ours else "3\n")}
+    problems = redis(run, programs, texts, port=port)["problems"]
+    assert [part for part in expected if part in "".join(problems)] == expected
+    assert len(problems) == len(expected)
 
 
 @pytest.mark.parametrize(
