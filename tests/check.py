@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Everything that is checked: ``python -m tests.check`` without hosts, ``python -m tests.check all`` with them."""
+
 from __future__ import annotations
 
 import os
@@ -72,6 +73,7 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
         Step("mypy", ["mypy"]),
         Step("mypy, what runs on hosts", ["mypy", "roles/celery_service/files"]),
         Step("ruff", ["ruff", "check", "."]),
+        Step("ruff format", ["ruff", "format", "--check", "."]),
         Step("yamllint", ["yamllint", "--strict", "."]),
         Step("reuse", ["reuse", "lint", "--quiet"]),
         Step("codespell", ["codespell"], COPY),

@@ -5,6 +5,7 @@
 
 They insist on ansible_collections/NAMESPACE/NAME, in a repository of its own, and copy or read all that lies there.
 """
+
 from __future__ import annotations
 
 import shutil

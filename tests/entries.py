@@ -6,6 +6,7 @@
 ``make schema`` copies them from the spec of an environment, the one that is read, so that ``ansible-doc -t role`` of
 each role shows them.
 """
+
 from __future__ import annotations
 
 import re

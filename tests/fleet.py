@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Look at the services of test hosts from outside, and send them tasks, without a line of the collection."""
+
 from __future__ import annotations
 
 import json
@@ -23,19 +24,28 @@ app = Celery(broker=os.environ["CELERY_BROKER_URL"], backend=os.environ["CELERY_
 prefix = {"global_keyprefix": urlsplit(app.conf.broker_url).username + ":"}
 app.conf.update(broker_transport_options=prefix, result_backend_transport_options=prefix)
 """
-ASK = APP + """
+ASK = (
+    APP
+    + """
 queue, count = sys.argv[1], int(sys.argv[2])
 sent = [app.send_task("meta_edc.tasks.whoami", queue=queue) for _ in range(count)]
 print(json.dumps([result.get(timeout=30) for result in sent]))
 """
-QUEUES = APP + """
+)
+QUEUES = (
+    APP
+    + """
 active = app.control.inspect(timeout=2).active_queues() or {}
 print(json.dumps({node: [queue["name"] for queue in queues] for node, queues in active.items()}))
 """
-TASK = APP + """
+)
+TASK = (
+    APP
+    + """
 name, queue, arguments = sys.argv[1:]
 print(json.dumps(app.send_task(name, json.loads(arguments), queue=queue).get(timeout=60)))
 """
+)
 TICKS = """
 import json, os, redis, sys
 
@@ -72,7 +82,11 @@ def on_host(host: str, *command: str, user: str = "root", stdin: str = "") -> st
     """Return what a command prints on a host; an exit status other than 0 raises AssertionError."""
     done = subprocess.run(
         command_on(host, command, user),
-        input=stdin, capture_output=True, text=True, errors="backslashreplace", check=False,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        check=False,
     )
     if done.returncode != 0:
         said = done.stdout + done.stderr
@@ -88,15 +102,17 @@ def services(host: str) -> list[Service]:
     for block in shown.strip().split("\n\n"):
         fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if fields and not fields["Id"].endswith("-failing.service"):
-            found.append(Service(
-                host=host,
-                unit=fields["Id"],
-                state=f"{fields['ActiveState']} ({fields['SubState']})",
-                enabled=fields["UnitFileState"] == "enabled",
-                pid=int(fields["MainPID"]),
-                user=fields["User"],
-                started=int(fields["ExecMainStartTimestampMonotonic"]),
-            ))
+            found.append(
+                Service(
+                    host=host,
+                    unit=fields["Id"],
+                    state=f"{fields['ActiveState']} ({fields['SubState']})",
+                    enabled=fields["UnitFileState"] == "enabled",
+                    pid=int(fields["MainPID"]),
+                    user=fields["User"],
+                    started=int(fields["ExecMainStartTimestampMonotonic"]),
+                )
+            )
     return sorted(found, key=lambda service: service.unit)
 
 
@@ -150,9 +166,7 @@ def python(service: Service, script: str, *arguments: str) -> Any:
     variables = environ(service)
     interpreter = variables["CELERY_BIN"].removesuffix("celery") + "python"
     passed = [f"{name}={variables[name]}" for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")]
-    printed = on_host(
-        service.host, "env", *passed, interpreter, "-", *arguments, user=service.user, stdin=script
-    )
+    printed = on_host(service.host, "env", *passed, interpreter, "-", *arguments, user=service.user, stdin=script)
     return json.loads(printed)
 
 

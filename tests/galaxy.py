@@ -5,6 +5,7 @@
 
 It reads the copy that tests.collection makes. ansible-lint is a step of its own in tests.check.
 """
+
 from __future__ import annotations
 
 import os

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A constant load on a queue of an environment, and how long its tasks waited."""
+
 from __future__ import annotations
 
 import time

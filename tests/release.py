@@ -5,6 +5,7 @@
 
 The archive and the release notes go to .cache/release. Nothing is published.
 """
+
 from __future__ import annotations
 
 import shutil

@@ -5,6 +5,7 @@
 
 It reads the copy that tests.collection makes. All of its caches are below .cache.
 """
+
 from __future__ import annotations
 
 import os

@@ -6,6 +6,7 @@
 It says what the argument specs say: keys, types, choices, defaults and descriptions. A template may stand for any
 value. What depends on other keys and on other environments is left to site.yml.
 """
+
 from __future__ import annotations
 
 import json

@@ -7,6 +7,7 @@ A block whose first line is a comment with a path is a file. A block of the cons
 of their output: the shown ones have to come, in their order, whatever comes between where the page says ``…``.
 The collection is installed from an archive that is built from this tree.
 """
+
 from __future__ import annotations
 
 import os

@@ -5,6 +5,7 @@
 
 Needs nothing but a Python. Installs with uv, which comes from PyPI where the machine has none.
 """
+
 from __future__ import annotations
 
 import os

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tasks that are counted on the hosts that run them, so that none can be lost or run twice unseen."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,5 @@
 """Stands for somebody's project. It keeps a file open in its media directory, if it has one."""
+
 import os
 
 from celery import Celery

@@ -1,4 +1,5 @@
 """Stands for somebody's project that is at work. It records its tasks, and what beat sends, at the broker."""
+
 import os
 import time
 

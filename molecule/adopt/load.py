@@ -2,6 +2,7 @@
 
 Arguments: queues such as 0/video, with the database of Redis; the first task of one with a ! behind it is held.
 """
+
 import os
 import select
 import sys

@@ -5,6 +5,7 @@
 
 The arguments are a unix socket and the user; the first line of standard input is the administrator's password.
 """
+
 from __future__ import annotations
 
 import json

@@ -6,6 +6,7 @@
 Each attack returns what it reached, or raises what denied it. The attacker knows all about the victim (``TARGET``): the
 PID of its main process, its unit, its paths. Where an attack reached its goal, it does no more damage than that.
 """
+
 from __future__ import annotations
 
 import array
@@ -704,9 +705,27 @@ def publish_control_message() -> object:
 
 
 ADMINISTRATION = (
-    "KEYS *", "SCAN 0", "RANDOMKEY", "FLUSHALL", "FLUSHDB", "SWAPDB 1 2", "CONFIG GET *", "CONFIG SET maxclients 1",
-    "ACL LIST", "ACL SETUSER uat allkeys", "MONITOR", "CLIENT LIST", "CLIENT KILL USER live", "CLIENT PAUSE 1", "SAVE",
-    "REPLICAOF NO ONE", "MODULE LIST", "INFO", "SLOWLOG GET", "LATENCY RESET", "SHUTDOWN",
+    "KEYS *",
+    "SCAN 0",
+    "RANDOMKEY",
+    "FLUSHALL",
+    "FLUSHDB",
+    "SWAPDB 1 2",
+    "CONFIG GET *",
+    "CONFIG SET maxclients 1",
+    "ACL LIST",
+    "ACL SETUSER uat allkeys",
+    "MONITOR",
+    "CLIENT LIST",
+    "CLIENT KILL USER live",
+    "CLIENT PAUSE 1",
+    "SAVE",
+    "REPLICAOF NO ONE",
+    "MODULE LIST",
+    "INFO",
+    "SLOWLOG GET",
+    "LATENCY RESET",
+    "SHUTDOWN",
 )
 
 

@@ -223,9 +223,7 @@ class Found:
             "user": user,
             "group": _group(user, setup.group or call.option("--gid")),
             "directory": directory,
-            "variables": {
-                name: self._value(name, value) for name, value in sorted(variables.items())
-            },
+            "variables": {name: self._value(name, value) for name, value in sorted(variables.items())},
             "settings": [[key, self._shown(value, variables)] for key, value in _adoption.settings_of(service)],
             "sourced": list(call.context.sourced),
             "write_paths": self._write_paths(service, directory, user),

@@ -14,4 +14,5 @@ trials.py      what is done to a set-up, and what is counted
 __main__.py    all of it, and the table in docs/reliability.md
 =============  ======================================================================
 """
+
 from __future__ import annotations

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tasks for a set-up, and what they leave behind: each writes on the host when it begins and when it is done."""
+
 from __future__ import annotations
 
 import json
@@ -19,13 +20,18 @@ DIRECTORY = "/var/lib/bench"
 BROKER = "redis://live:only-for-the-tests-live@broker1:6379/1"
 PYTHON = "/home/live/edc/.venv/bin/python"
 
-SEND = APP + """
+SEND = (
+    APP
+    + """
 queue, path, durations = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 for number, seconds in enumerate(durations):
     app.send_task("meta_edc.tasks.work", args=[path, number, seconds], queue=queue)
 print("null")
 """
-STEADY = APP + """
+)
+STEADY = (
+    APP
+    + """
 import time
 
 queue, path, stop, rate = sys.argv[1:]
@@ -36,20 +42,30 @@ while not os.path.exists(stop):
     time.sleep(max(0.0, began + len(sent) / float(rate) - time.time()))
 print(json.dumps(sent))
 """
+)
 STORE = """
 import os, redis
 
 store = redis.Redis.from_url(os.environ["CELERY_BROKER_URL"])
 """
-WAITING = STORE + """
+WAITING = (
+    STORE
+    + """
 print(store.llen("live:celery") + store.llen("live:my-queue") + store.hlen("live:unacked"))
 """
-SCHEDULED = STORE + """
+)
+SCHEDULED = (
+    STORE
+    + """
 print(store.llen("live:ticks") + store.llen("live:celery"))
 """
-FORGET = STORE + """
+)
+FORGET = (
+    STORE
+    + """
 print(store.delete("live:celery", "live:my-queue", "live:unacked", "live:unacked_index"))
 """
+)
 
 
 @dataclass(frozen=True)

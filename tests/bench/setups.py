@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is compared."""
+
 from __future__ import annotations
 
 import subprocess
@@ -40,28 +41,53 @@ class Setup:
 
 SETUPS = (
     Setup(
-        "clinicedc", ("celery.live.service",), 2, "celery", beat="celerybeat.service",
-        trees=("clinicedc",), by_hand=DIRECTORIES,
+        "clinicedc",
+        ("celery.live.service",),
+        2,
+        "celery",
+        beat="celerybeat.service",
+        trees=("clinicedc",),
+        by_hand=DIRECTORIES,
     ),
     Setup(
-        "django-deployment.com", ("celery.service",), 1, "celery", beat="celerybeat.service",
+        "django-deployment.com",
+        ("celery.service",),
+        1,
+        "celery",
+        beat="celerybeat.service",
         trees=("django-deployment",),
     ),
     Setup(
-        "Sam Hooke, forking (Celery's manual)", ("celery.service",), 1, "my-queue",
-        trees=("hooke-forking",), by_hand=DIRECTORIES,
+        "Sam Hooke, forking (Celery's manual)",
+        ("celery.service",),
+        1,
+        "my-queue",
+        trees=("hooke-forking",),
+        by_hand=DIRECTORIES,
     ),
     Setup(
-        "Sam Hooke, simple", ("celery.service",), 1, "my-queue",
-        trees=("hooke-simple",), by_hand=DIRECTORIES[1:],
+        "Sam Hooke, simple",
+        ("celery.service",),
+        1,
+        "my-queue",
+        trees=("hooke-simple",),
+        by_hand=DIRECTORIES[1:],
     ),
     Setup(
-        "the same, corrected for Celery 5", ("celery.service",), 1, "my-queue",
-        trees=("hooke-simple", "hooke-simple-celery5"), by_hand=DIRECTORIES[1:],
+        "the same, corrected for Celery 5",
+        ("celery.service",),
+        1,
+        "my-queue",
+        trees=("hooke-simple", "hooke-simple-celery5"),
+        by_hand=DIRECTORIES[1:],
     ),
     Setup(
-        "this collection", ("celery-live-w1.service", "celery-live-w2.service"), 2, "celery",
-        beat="celery-live-beat.service", deploy="reload",
+        "this collection",
+        ("celery-live-w1.service", "celery-live-w2.service"),
+        2,
+        "celery",
+        beat="celery-live-beat.service",
+        deploy="reload",
     ),
 )
 

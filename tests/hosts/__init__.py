@@ -17,4 +17,5 @@ enter.py       run a command on a host
 __main__.py    the command line: ``python -m tests.hosts --help``
 =============  =========================================================
 """
+
 from __future__ import annotations

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the machine needs."""
+
 from __future__ import annotations
 
 import fcntl
@@ -14,8 +15,17 @@ from tests.hosts.images import CACHE
 from tests.hosts.say import saying
 
 PACKAGES = (
-    "podman", "crun", "netavark", "aardvark-dns", "iptables", "iproute2", "uidmap", "mmdebstrap",
-    "debian-archive-keyring", "openssh-client", "python3-venv",
+    "podman",
+    "crun",
+    "netavark",
+    "aardvark-dns",
+    "iptables",
+    "iproute2",
+    "uidmap",
+    "mmdebstrap",
+    "debian-archive-keyring",
+    "openssh-client",
+    "python3-venv",
 )
 KEPT = ("PATH", "VIRTUAL_ENV", "STALK_IMAGE", "STALK_SUITE")
 

@@ -5,6 +5,7 @@
 
 ``podman exec`` does the same, and takes forty times the processor time: a run of all tests does it thousands of times.
 """
+
 from __future__ import annotations
 
 import json

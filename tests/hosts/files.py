@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What podman, Ansible and the hosts find in a world: configuration that is written when it begins."""
+
 from __future__ import annotations
 
 import json
@@ -60,17 +61,19 @@ def ssh_config() -> str:
     sshd = "/usr/sbin/sshd -i -o AuthorizedKeysFile=/mnt/key.pub -o StrictModes=no -o UsePAM=no"
     enter = f"{sys.executable} -IS {Path(__file__).with_name('enter.py')}"
     command = f"mkdir -p /run/sshd && exec {sshd}"
-    return "\n".join((
-        "Host *",
-        "  User root",
-        f"  IdentityFile {RUN}/key",
-        "  IdentitiesOnly yes",
-        f"  ProxyCommand {enter} %h sh -c '{command}'",
-        "  StrictHostKeyChecking no",
-        "  UserKnownHostsFile /dev/null",
-        "  LogLevel ERROR",
-        "",
-    ))
+    return "\n".join(
+        (
+            "Host *",
+            "  User root",
+            f"  IdentityFile {RUN}/key",
+            "  IdentitiesOnly yes",
+            f"  ProxyCommand {enter} %h sh -c '{command}'",
+            "  StrictHostKeyChecking no",
+            "  UserKnownHostsFile /dev/null",
+            "  LogLevel ERROR",
+            "",
+        )
+    )
 
 
 def bridge(name: str) -> str:
@@ -118,31 +121,35 @@ def containers_conf(name: str) -> str:
     place where the collection would look.
     """
     volumes = [f"{source}:{target}" for source, target in SHARED.items() if source.exists()]
-    return "\n".join((
-        "[containers]",
-        "pids_limit = 0",
-        'default_ulimits = ["nofile=8192:16384", "nproc=8192:16384"]',
-        f"volumes = {json.dumps(volumes)}",
-        "[network]",
-        'network_backend = "netavark"',
-        f'default_network = "{bridge(name)}"',
-        "[engine]",
-        'cgroup_manager = "cgroupfs"',
-        'events_logger = "file"',
-        'runtime = "crun"',
-        "stop_timeout = 1",
-        "",
-    ))
+    return "\n".join(
+        (
+            "[containers]",
+            "pids_limit = 0",
+            'default_ulimits = ["nofile=8192:16384", "nproc=8192:16384"]',
+            f"volumes = {json.dumps(volumes)}",
+            "[network]",
+            'network_backend = "netavark"',
+            f'default_network = "{bridge(name)}"',
+            "[engine]",
+            'cgroup_manager = "cgroupfs"',
+            'events_logger = "file"',
+            'runtime = "crun"',
+            "stop_timeout = 1",
+            "",
+        )
+    )
 
 
 def storage_conf() -> str:
     """Return containers-storage.conf(5): a storage of the world's own, and the images of all."""
-    return "\n".join((
-        "[storage]",
-        'driver = "overlay"',
-        'graphroot = "/var/lib/containers/storage"',
-        'runroot = "/run/containers/storage"',
-        "[storage.options]",
-        f'additionalimagestores = ["{STORE}"]',
-        "",
-    ))
+    return "\n".join(
+        (
+            "[storage]",
+            'driver = "overlay"',
+            'graphroot = "/var/lib/containers/storage"',
+            'runroot = "/run/containers/storage"',
+            "[storage.options]",
+            f'additionalimagestores = ["{STORE}"]',
+            "",
+        )
+    )

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The base image of the hosts: Debian with systemd, made by mmdebstrap, kept in an image store for all worlds."""
+
 from __future__ import annotations
 
 import fcntl
@@ -20,15 +21,33 @@ SUITES = ("bookworm", "trixie")
 CACHE = Path("/var/cache/stalk-hosts")
 STORE = CACHE / "images"
 PACKAGES = (
-    "systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "procps", "iproute2", "sudo", "ca-certificates",
-    "tzdata", "less", "logrotate", "openssh-server", "redis-server", "faketime",
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "python3",
+    "python3-venv",
+    "procps",
+    "iproute2",
+    "sudo",
+    "ca-certificates",
+    "tzdata",
+    "less",
+    "logrotate",
+    "openssh-server",
+    "redis-server",
+    "faketime",
 )
 TIMERS = (
-    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
     "logrotate.timer",
 )
 OPTIONS = (
-    "--variant=minbase", f"--include={','.join(PACKAGES)}",
+    "--variant=minbase",
+    f"--include={','.join(PACKAGES)}",
     # A host starts what the test asks for, and gets an identity of its own.
     '--customize-hook=chroot "$1" systemctl disable redis-server.service ssh.service',
     # podman makes /run writable for all, which no real host has: anybody could create /run/celery there.

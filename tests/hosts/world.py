@@ -9,6 +9,7 @@ to mistake for somebody else's, and nothing of an earlier run to trip over.
 The machine's /sys/fs/cgroup is used as it is where it is cgroup2. Where it is the older hybrid of both versions, which
 crun refuses, a cgroup2 is mounted over it inside the world.
 """
+
 from __future__ import annotations
 
 import ctypes

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The pages of the repository as pages of the manual: README first, then ``docs``, then what is for contributors."""
+
 from __future__ import annotations
 
 import posixpath

@@ -6,6 +6,7 @@
 It is made once for all hosts of this machine and copied, since to install and compile it takes many seconds of
 processor time. Prints "installed" if it was not there yet.
 """
+
 from __future__ import annotations
 
 import fcntl

@@ -12,4 +12,5 @@ chart.py       a bar chart, as SVG
 __main__.py    the rounds, their medians, and docs/performance.md
 =============  ================================================================================
 """
+
 from __future__ import annotations

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure all playbooks in turn, several rounds, and write the medians into docs/performance.md."""
+
 from __future__ import annotations
 
 import os

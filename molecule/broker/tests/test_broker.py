@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each environment works in the realm that the collection made for it, and enters no other."""
+
 from __future__ import annotations
 
 import json
@@ -26,9 +27,30 @@ REDIS_ATTACKS = (Path(__file__).parents[1] / "redis_attacks.py").read_text(encod
 REACH = Path(__file__).parents[1] / "reach.py"
 # What has no key and no channel among its arguments as that test writes them, and reaches nobody else.
 HARMLESS = {
-    "auth", "client|getname", "client|id", "client|setname", "discard", "echo", "exec", "hello", "multi", "object|help",
-    "ping", "punsubscribe", "quit", "reset", "script|exists", "script|load", "select", "time", "unsubscribe", "unwatch",
-    "xgroup|help", "xinfo|help", "xread", "xreadgroup",
+    "auth",
+    "client|getname",
+    "client|id",
+    "client|setname",
+    "discard",
+    "echo",
+    "exec",
+    "hello",
+    "multi",
+    "object|help",
+    "ping",
+    "punsubscribe",
+    "quit",
+    "reset",
+    "script|exists",
+    "script|load",
+    "select",
+    "time",
+    "unsubscribe",
+    "unwatch",
+    "xgroup|help",
+    "xinfo|help",
+    "xread",
+    "xreadgroup",
 }
 OLDER = "/run/older/redis.sock"
 SOCKET = "/run/redis-celery-desk/redis.sock"

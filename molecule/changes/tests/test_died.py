@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A run that dies heals on the next run, wherever it died."""
+
 from __future__ import annotations
 
 import os
@@ -19,12 +20,14 @@ URL = "redis://debug:only-for-the-tests-debug@broker1:6379/3"
 
 def marked(mark: int) -> dict[str, Any]:
     """Return the variables of a run that changes the environment file of debug's worker."""
-    return {"celery_debug": {
-        "app": "meta_edc.celery.debug:app",
-        "directory": "/home/debug/edc",
-        "virtualenv": "/home/debug/edc/.venv",
-        "environment": {"CELERY_BROKER_URL": URL, "CELERY_RESULT_BACKEND": URL, "MARK": str(mark)},
-    }}
+    return {
+        "celery_debug": {
+            "app": "meta_edc.celery.debug:app",
+            "directory": "/home/debug/edc",
+            "virtualenv": "/home/debug/edc/.venv",
+            "environment": {"CELERY_BROKER_URL": URL, "CELERY_RESULT_BACKEND": URL, "MARK": str(mark)},
+        }
+    }
 
 
 def worker() -> Service:

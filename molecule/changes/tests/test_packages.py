@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The virtual environment that the role makes when the environment has ``packages``, with pip and with uv."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -19,13 +20,15 @@ URL = "redis://debug:only-for-the-tests-debug@broker1:6379/3"
 
 def variables(virtualenv: str) -> dict[str, Any]:
     """Return what makes the role make a virtual environment for debug."""
-    return {"celery_debug": {
-        "app": "meta_edc.celery.debug:app",
-        "directory": "/home/debug/edc",
-        "virtualenv": virtualenv,
-        "packages": ["celery[redis]", "django"],
-        "environment": {"CELERY_BROKER_URL": URL, "CELERY_RESULT_BACKEND": URL},
-    }}
+    return {
+        "celery_debug": {
+            "app": "meta_edc.celery.debug:app",
+            "directory": "/home/debug/edc",
+            "virtualenv": virtualenv,
+            "packages": ["celery[redis]", "django"],
+            "environment": {"CELERY_BROKER_URL": URL, "CELERY_RESULT_BACKEND": URL},
+        }
+    }
 
 
 def worker() -> Service:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Any string that an environment variable can hold reaches the running worker as it was written."""
+
 from __future__ import annotations
 
 import json
@@ -41,12 +42,18 @@ def test_round_trip(tmp_path: Path) -> None:
     assert len(wanted) >= 500
     path = tmp_path / "strings.json"
     path.write_text(json.dumps({"CELERY_BROKER_URL": URL, "CELERY_RESULT_BACKEND": URL, **wanted}))
-    converged("--limit", "debug", variables={"celery_debug": {
-        "app": "meta_edc.celery.debug:app",
-        "directory": "/home/debug/edc",
-        "virtualenv": "/home/debug/edc/.venv",
-        "environment": f"{{{{ lookup('ansible.builtin.file', '{path}', rstrip=false) | from_json }}}}",
-    }})
+    converged(
+        "--limit",
+        "debug",
+        variables={
+            "celery_debug": {
+                "app": "meta_edc.celery.debug:app",
+                "directory": "/home/debug/edc",
+                "virtualenv": "/home/debug/edc/.venv",
+                "environment": f"{{{{ lookup('ansible.builtin.file', '{path}', rstrip=false) | from_json }}}}",
+            }
+        },
+    )
     found = variables_of_worker()
     converged("--limit", "debug")
     assert {name: found.get(name) for name in wanted} == wanted

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A change is tried as it will run: through the same file, with drop-ins, in the sandbox, whose reasons are told."""
+
 from __future__ import annotations
 
 import re
@@ -39,14 +40,16 @@ CLEAN = "rm -rf /etc/systemd/system/celery-uat-.service.d /srv/media /home/other
 def uat(**changes: Any) -> dict[str, Any]:
     """Return the variables of a run in which uat runs the application above."""
     url = "redis://uat:only-for-the-tests-uat@broker1:6379/2"
-    return {"celery_uat": {
-        "app": "secretapp:app",
-        "directory": "/home/uat/edc",
-        "virtualenv": "/home/uat/edc/.venv",
-        "environment": {"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url},
-        "beat": {"host": "app1"},
-        **changes,
-    }}
+    return {
+        "celery_uat": {
+            "app": "secretapp:app",
+            "directory": "/home/uat/edc",
+            "virtualenv": "/home/uat/edc/.venv",
+            "environment": {"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url},
+            "beat": {"host": "app1"},
+            **changes,
+        }
+    }
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,13 +65,19 @@ def host() -> Iterator[None]:
 def test_what_would_not_start_is_refused_with_its_reason_and_all_else_is_tried_with_it() -> None:
     """The worker that is right is not named, though its secret comes from a drop-in; what it cannot write to is."""
     before = services("app1")
-    output = refused("--limit", "uat", variables=uat(workers=[
-        {"name": "w1", "write_paths": ["/home/other/media"]},
-        {"name": "moved", "virtualenv": "/srv/moved"},
-        {"name": "media", "sandbox": {"ReadWritePaths": "/srv/nothing"}},
-        {"name": "link", "directory": "/srv/current"},
-        {"name": "absent", "write_paths": ["/srv/nowhere"]},
-    ]))
+    output = refused(
+        "--limit",
+        "uat",
+        variables=uat(
+            workers=[
+                {"name": "w1", "write_paths": ["/home/other/media"]},
+                {"name": "moved", "virtualenv": "/srv/moved"},
+                {"name": "media", "sandbox": {"ReadWritePaths": "/srv/nothing"}},
+                {"name": "link", "directory": "/srv/current"},
+                {"name": "absent", "write_paths": ["/srv/nowhere"]},
+            ]
+        ),
+    )
     said = re.sub(r"\s+", " ", output)
     for part in (
         "celery_uat/moved: /srv/moved/bin/celery begins with #!/builds/project/.venv/bin/python, which is not there",

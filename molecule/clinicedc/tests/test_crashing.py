@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A service that keeps crashing is seen by who looks after the host, with a systemd that never calls it failed."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tasks of the three environments, and what installed Celery for them."""
+
 from __future__ import annotations
 
 import pytest
@@ -36,8 +37,12 @@ def test_all_processes_belong_to_their_environment() -> None:
     """Workers and beats of live and uat; debug has none."""
     running = [found for found in services(HOST) if found.pid]
     assert {found.unit: owners(found) for found in running} == {
-        "celery.live.service": {"live"}, "celery.live.w2.service": {"live"}, "celerybeat.service": {"live"},
-        "celery.uat.service": {"uat"}, "celery.uat.w2.service": {"uat"}, "celerybeat-uat.service": {"uat"},
+        "celery.live.service": {"live"},
+        "celery.live.w2.service": {"live"},
+        "celerybeat.service": {"live"},
+        "celery.uat.service": {"uat"},
+        "celery.uat.w2.service": {"uat"},
+        "celerybeat-uat.service": {"uat"},
     }
 
 

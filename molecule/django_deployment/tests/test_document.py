@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the document wants, step by step; docs/examples/django_deployment.md refers to these tests."""
+
 from __future__ import annotations
 
 from tests.fleet import environ, on_host, python, service, services

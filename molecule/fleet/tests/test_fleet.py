@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The days of a fleet, one after the other: each test begins with what the one before has left."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -36,12 +37,15 @@ from celery.signals import worker_init
 def refuse(**_):
     raise SystemExit("this release does not start")
 """
-SEND = APP + """
+SEND = (
+    APP
+    + """
 queue, count, seconds = sys.argv[1:]
 for _number in range(int(count)):
     app.send_task("meta_edc.tasks.sleep", [float(seconds)], queue=queue)
 print("null")
 """
+)
 LONGEST_WAIT = 10  # seconds, for a task while workers are handed over on a busy machine
 
 

@@ -5,6 +5,7 @@
 
 The same attacks reach their goal where they may: as live, as root, and on a service that was written by hand.
 """
+
 from __future__ import annotations
 
 import functools

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A secret is in the environment file of its service, and nowhere else: not in what Ansible prints, not on the host."""
+
 from __future__ import annotations
 
 import json

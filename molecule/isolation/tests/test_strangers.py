@@ -5,6 +5,7 @@
 
 As a shell user uat puts a program of its own in the place of its interpreter and of celery; its task writes statuses.
 """
+
 from __future__ import annotations
 
 import json

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs with ``--limit``, and workers and hosts that come and go. The tests build on each other, in their order."""
+
 from __future__ import annotations
 
 import time
@@ -24,10 +25,13 @@ GOES_AWAY = """
 ansible_host: "{{ 'nowhere' if hostvars.app1.celery_service_look is defined else 'app2' }}"
 ansible_ssh_retries: 0
 """
-HOLD = APP + """
+HOLD = (
+    APP
+    + """
 app.send_task("meta_edc.tasks.run", sys.argv[1:], queue="celery", ignore_result=True)
 print("null")
 """
+)
 WAIT = """
 import os, time
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A broker that is away."""
+
 from __future__ import annotations
 
 import json
@@ -75,7 +76,9 @@ def test_an_outage_is_no_hang_and_no_end(workers: list[Service]) -> None:
     and it knows afterwards what it knew.
     """
     beat, flower, other = (
-        service("app1", "celery-live-beat"), service("app1", "celery-live-flower"), service("app2", "celery-uat-flower")
+        service("app1", "celery-live-beat"),
+        service("app1", "celery-live-flower"),
+        service("app2", "celery-uat-flower"),
     )
     works = send_new(workers, count=1, seconds=OUTAGE / 2)
     wait_for_all(works, "begun", 20)

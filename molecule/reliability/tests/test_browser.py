@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Flower in a real browser: its scripts run, with the address that a proxy gives it and with a password."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A clock that jumps: that of the machine belongs to all hosts, so the processes get one of their own (libfaketime)."""
+
 from __future__ import annotations
 
 import time

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All pools, both schedulers of beat, and Flower work in the sandbox. What it forbids is allowed by name."""
+
 from __future__ import annotations
 
 import json
@@ -17,10 +18,13 @@ from tests.work import eventually
 HOSTS = ("app1", "app2")
 CREDENTIALS = "ann:only-for-the-tests-{}-flower"
 SAFE = 1.2  # of 10, as systemd-analyze counts
-PROBE = APP + """
+PROBE = (
+    APP
+    + """
 sent = {queue: app.send_task("meta_edc.probe.probe", queue=queue) for queue in sys.argv[1:]}
 print(json.dumps({queue: result.get(timeout=60) for queue, result in sent.items()}))
 """
+)
 POOLS = [f"{pool}-{host}" for host in HOSTS for pool in ("prefork", "threads", "gevent", "eventlet", "solo")]
 HOLES = {
     "media": "Read-only file system",

@@ -107,9 +107,7 @@ def _completed(running: Call, calls: Sequence[Call]) -> Call:
 
 
 def _is_same(process: Process, call: Call, host: str) -> bool:
-    return any(
-        other.kind == call.kind and node_of(other, host) == node_of(call, host) for other in started(process)
-    )
+    return any(other.kind == call.kind and node_of(other, host) == node_of(call, host) for other in started(process))
 
 
 def node_of(call: Call, host: str) -> str:

@@ -19,17 +19,36 @@ Read = Callable[[str], str]
 _KINDS = ("worker", "beat", "flower")
 _OLD = {"celeryd": "worker", "celerybeat": "beat", "celeryd-multi": "multi", "celeryd_multi": "multi"}
 _LONG = {
-    "-A": "--app", "-b": "--broker", "-n": "--hostname", "-c": "--concurrency", "-P": "--pool", "-Q": "--queues",
-    "-X": "--exclude-queues", "-I": "--include", "-l": "--loglevel", "-f": "--logfile", "-s": "--schedule",
-    "-E": "--task-events", "-B": "--beat", "-D": "--detach", "-C": "--no-color", "-q": "--quiet",
-    "--events": "--task-events", "--maxtasksperchild": "--max-tasks-per-child", "--discard": "--purge",
-    "--schedule-filename": "--schedule", "--logging": "--loglevel", "-L": "--loglevel",
+    "-A": "--app",
+    "-b": "--broker",
+    "-n": "--hostname",
+    "-c": "--concurrency",
+    "-P": "--pool",
+    "-Q": "--queues",
+    "-X": "--exclude-queues",
+    "-I": "--include",
+    "-l": "--loglevel",
+    "-f": "--logfile",
+    "-s": "--schedule",
+    "-E": "--task-events",
+    "-B": "--beat",
+    "-D": "--detach",
+    "-C": "--no-color",
+    "-q": "--quiet",
+    "--events": "--task-events",
+    "--maxtasksperchild": "--max-tasks-per-child",
+    "--discard": "--purge",
+    "--schedule-filename": "--schedule",
+    "--logging": "--loglevel",
+    "-L": "--loglevel",
 }
 _SCHEDULER = {"worker": "--statedb", "beat": "--scheduler"}  # -S
 _WITHOUT_VALUE = ("--task-events", "--beat", "--detach", "--no-color", "--quiet", "--skip-checks", "--purge")
 _ALSO_WITHOUT = ("--without-", "--disable-prefetch")
 _VARIABLES = {
-    "--broker": "CELERY_BROKER_URL", "--result-backend": "CELERY_RESULT_BACKEND", "--loader": "CELERY_LOADER",
+    "--broker": "CELERY_BROKER_URL",
+    "--result-backend": "CELERY_RESULT_BACKEND",
+    "--loader": "CELERY_LOADER",
     "--config": "CELERY_CONFIG_MODULE",
 }
 _OF_FLOWER = ("basic-auth", "auth", "auth-provider", "oauth2-key", "oauth2-secret", "oauth2-redirect-uri")

@@ -64,8 +64,12 @@ def _programs(
         raise ValueError(f"numprocs={count} is more than {_MOST}")
     for number in range(first, first + count):
         known = {
-            "program_name": program, "group_name": program, "host_node_name": host, "here": os.path.dirname(path),
-            "process_num": number, "numprocs": count,
+            "program_name": program,
+            "group_name": program,
+            "host_node_name": host,
+            "here": os.path.dirname(path),
+            "process_num": number,
+            "numprocs": count,
         }
         own = {key: _expanded(value, known) for key, value in section.items()}
         variables = {**_environment(general.get("environment", "")), **_environment(own.get("environment", ""))}

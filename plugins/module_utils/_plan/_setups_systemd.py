@@ -16,7 +16,7 @@ Lines = Callable[[str], None]
 Read = Callable[[str], str]
 
 _WORD = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\\.|[^\s"'\\])+""", re.DOTALL)
-_QUOTED = re.compile(r'''"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\\.|[^"'\\]+)''', re.DOTALL)
+_QUOTED = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\\.|[^"'\\]+)""", re.DOTALL)
 _ESCAPED = re.compile(r"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _CONTROLS = {"n": "\n", "t": "\t", "s": " ", "r": "\r"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -141,9 +141,23 @@ def _specifiers(unit: str, user: str, host: str) -> dict[str, str]:
     stem = unit.rpartition(".")[0]
     prefix, _at, instance = stem.partition("@")
     return {
-        "n": unit, "N": stem, "p": prefix, "P": prefix, "i": instance, "I": instance.replace("-", "/"),
-        "j": prefix.rpartition("-")[2], "H": host, "l": host.partition(".")[0], "u": user, "%": "%",
-        "t": "/run", "S": "/var/lib", "L": "/var/log", "C": "/var/cache", "E": "/etc", "T": "/tmp",
+        "n": unit,
+        "N": stem,
+        "p": prefix,
+        "P": prefix,
+        "i": instance,
+        "I": instance.replace("-", "/"),
+        "j": prefix.rpartition("-")[2],
+        "H": host,
+        "l": host.partition(".")[0],
+        "u": user,
+        "%": "%",
+        "t": "/run",
+        "S": "/var/lib",
+        "L": "/var/log",
+        "C": "/var/cache",
+        "E": "/etc",
+        "T": "/tmp",
     }
 
 

@@ -21,8 +21,12 @@ _OPTIONS = {
     **{f"--{name.replace('_', '-')}": name for name in ("concurrency", "pool", "autoscale", "prefetch_multiplier")},
     **{f"--{name.replace('_', '-')}": name for name in ("max_tasks_per_child", "max_memory_per_child", "max_interval")},
     **{f"--{name.replace('_', '-')}": name for name in ("time_limit", "soft_time_limit", "address", "port")},
-    "--hostname": "node", "--loglevel": "log_level", "--logfile": "log_file", "--queues": "queues",
-    "--url-prefix": "url_prefix", "--scheduler": "scheduler",
+    "--hostname": "node",
+    "--loglevel": "log_level",
+    "--logfile": "log_file",
+    "--queues": "queues",
+    "--url-prefix": "url_prefix",
+    "--scheduler": "scheduler",
 }
 _LEVELS = {"WARN": "WARNING", "FATAL": "CRITICAL"}
 _SPOKEN_FOR = ("--pidfile", "--detach", "--uid", "--gid", "--app", "--no-color", "--quiet", "--beat", "--executable")

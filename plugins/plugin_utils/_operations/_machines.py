@@ -1,11 +1,12 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the hosts that were asked are the machines that they should be."""
+"""Hosts of the inventory, and the machines that they are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def misleading(machines: Mapping[str, str], host: str) -> dict[str, str]:
@@ -27,3 +28,18 @@ def _where(others: list[str], host: str) -> str:
     if host in others:
         return "this machine (ansible_connection: local?)"
     return f"the same machine as {', '.join(others)}"
+
+
+def strays(
+    found: Mapping[str, Any], groups: Mapping[str, Sequence[str]], host: str, answers: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Return a sentence for each service that a host runs and the inventory does not ask for.
+
+    :param found: what the module verify returned on the host; nothing of it may be there.
+    :param groups: the inventory's groups and their hosts.
+    :param answers: what it returned on each host of the run that has environments, this one or another.
+    """
+    machine = found.get("machine")
+    namesakes = {name for name, answer in answers.items() if machine and answer.get("machine") == machine} - {host}
+    asked_there = {name for name, hosts in groups.items() if host not in hosts and namesakes & {*hosts}}
+    return [one["problem"] for one in found.get("orphans", []) if one["environment"] not in asked_there]

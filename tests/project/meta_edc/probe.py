@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What applications do, and a sandbox may forbid."""
+
 from __future__ import annotations
 
 import ctypes
@@ -110,7 +111,16 @@ def just_in_time() -> None:
 
 
 ORDINARY: tuple[Callable[[], None], ...] = (
-    temporary_file, child, name_lookup, tls_context, callback, semaphore, shared_memory, database, state, log,
+    temporary_file,
+    child,
+    name_lookup,
+    tls_context,
+    callback,
+    semaphore,
+    shared_memory,
+    database,
+    state,
+    log,
 )
 SPECIAL: tuple[Callable[[], None], ...] = (media, exchange, memory_of_the_host, just_in_time)
 

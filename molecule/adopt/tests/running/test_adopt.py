@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What adopt.yml makes of set-ups that run: the inventory, its secrets, and nothing on the hosts."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -63,8 +64,16 @@ def test_each_set_up_is_an_environment_of_its_host(adopted: tuple[Path, str, lis
     assert [block.split("\n")[:2] for block in hosts.split("\n\n")] == [
         [f"[{name}]", host]
         for name, host in (
-            ("adhoc", "app2"), ("cms", "app2"), ("galaxy", "app1"), ("indico", "app2"), ("kobo", "app2"),
-            ("lms", "app2"), ("main", "app1"), ("openwisp", "app2"), ("taiga", "app1"), ("ynr", "app1"),
+            ("adhoc", "app2"),
+            ("cms", "app2"),
+            ("galaxy", "app1"),
+            ("indico", "app2"),
+            ("kobo", "app2"),
+            ("lms", "app2"),
+            ("main", "app1"),
+            ("openwisp", "app2"),
+            ("taiga", "app1"),
+            ("ynr", "app1"),
         )
     ]
 
@@ -140,7 +149,7 @@ def test_a_user_can_neither_be_another_one_nor_send_root_elsewhere(tmp_path: Pat
     """A process that calls itself a program of Supervisor's, a variable that is a template, a script that is a link."""
     on_host("app2", "sh", "-c", "printf '#!/bin/sh\\ncelery -A x worker -Q of-root\\n' >/root/s; chmod 600 /root/s")
     on_host("app2", "sh", "-c", "cd /srv/src/kpi && mv run_celery.bash r && ln -s /root/s run_celery.bash", user="kobo")
-    variables = "SUPERVISOR_PROCESS_NAME=celery EVIL='{{ lookup(\"pipe\", \"id\") }}'"
+    variables = 'SUPERVISOR_PROCESS_NAME=celery EVIL=\'{{ lookup("pipe", "id") }}\''
     process = "python -c 'import time; time.sleep(90)' celery -A openwisp2 worker -n openwisp@%h -Q stolen"
     on_host("app2", "sh", "-c", f"cd /tmp; {variables} setsid /opt/venv/bin/{process} >/dev/null 2>&1 &", user="adhoc")
     directory = tmp_path / "mine"

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Set-ups that run under load are taken over and brought back, and no task and no tick is lost or doubled."""
+
 from __future__ import annotations
 
 import subprocess
@@ -44,24 +45,41 @@ class Taken(NamedTuple):
 
 TAKEN = {
     "main": Taken(
-        "app1", 0, "/opt/celery/proj.py", ("celery", "video"),
+        "app1",
+        0,
+        "/opt/celery/proj.py",
+        ("celery", "video"),
         ("celery.service", "celerybeat.service", "celery-flower.service"),
         ("celery-main-worker", "celery-main-video", "celery-main-beat", "celery-main-flower"),
         "/opt/celery/celerybeat-schedule",
     ),
     "taiga": Taken(
-        "app1", 2, "/home/taiga/taiga-back/taiga.py", ("celery",),
-        ("taiga-async.service",), ("celery-taiga-taiga-async", "celery-taiga-beat"),
-        "/home/taiga/taiga-back/celerybeat-schedule", is_serial=True,
+        "app1",
+        2,
+        "/home/taiga/taiga-back/taiga.py",
+        ("celery",),
+        ("taiga-async.service",),
+        ("celery-taiga-taiga-async", "celery-taiga-beat"),
+        "/home/taiga/taiga-back/celerybeat-schedule",
+        is_serial=True,
     ),
     "ynr": Taken(
-        "app1", 3, "/home/ynr/code/ynr.py", ("celery",),
-        ("celeryd.service", "celerybeat-ynr.service"), ("celery-ynr-ynr1", "celery-ynr-beat"),
-        "/run/ynr/celerybeat-schedule", is_serial=True,
+        "app1",
+        3,
+        "/home/ynr/code/ynr.py",
+        ("celery",),
+        ("celeryd.service", "celerybeat-ynr.service"),
+        ("celery-ynr-ynr1", "celery-ynr-beat"),
+        "/run/ynr/celerybeat-schedule",
+        is_serial=True,
     ),
     "openwisp": Taken(
-        "app2", 0, "/opt/openwisp2/openwisp2.py", ("celery", "network"),
-        (), ("celery-openwisp-openwisp", "celery-openwisp-background", "celery-openwisp-beat"),
+        "app2",
+        0,
+        "/opt/openwisp2/openwisp2.py",
+        ("celery", "network"),
+        (),
+        ("celery-openwisp-openwisp", "celery-openwisp-background", "celery-openwisp-beat"),
         "/opt/openwisp2/log/beat",
     ),
 }
@@ -148,6 +166,7 @@ def programs() -> set[str]:
 
 def state() -> State:
     """Return what there is now."""
+
     def of_units(which: str, verb: str) -> dict[str, set[str]]:
         found = together(lambda own: states(own.host, getattr(own, which), verb), TAKEN.values())
         return dict(zip(TAKEN, found, strict=True))

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an administrator does by hand: one environment as a whole, and its celery command."""
+
 from __future__ import annotations
 
 import json
@@ -98,7 +99,7 @@ def test_the_operator_command_asks_its_environment_and_no_other() -> None:
 
 def test_the_operator_command_runs_in_the_context_of_the_services() -> None:
     """It runs as the environment's user and in its directory."""
-    script = 'import os, pwd, sys; print(pwd.getpwuid(os.geteuid()).pw_name, os.getcwd())'
+    script = "import os, pwd, sys; print(pwd.getpwuid(os.geteuid()).pw_name, os.getcwd())"
     said = on_host("app1", "celery-live", "shell", "--python", stdin=f"{script}\n")
     assert "live /home/live/edc" in said
 

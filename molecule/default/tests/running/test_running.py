@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is true after every converge and after every reboot."""
+
 from __future__ import annotations
 
 import functools
@@ -13,16 +14,24 @@ from tests.work import eventually
 
 EXPECTED = {
     "app1": {
-        "celery-live-w1", "celery-live-w2", "celery-live-beat", "celery-live-flower",
-        "celery-uat-w1", "celery-uat-beat", "celery-debug-w1",
+        "celery-live-w1",
+        "celery-live-w2",
+        "celery-live-beat",
+        "celery-live-flower",
+        "celery-uat-w1",
+        "celery-uat-beat",
+        "celery-debug-w1",
     },
     "app2": {"celery-live-w1", "celery-live-reports", "celery-live-mails"},
     "broker1": set(),
 }
 QUEUES = {
     "live": {
-        "w1@app1": ["celery"], "w2@app1": ["bulk", "imports"], "w1@app2": ["celery"],
-        "reports@app2": ["reports"], "mails@app2": ["mails"],
+        "w1@app1": ["celery"],
+        "w2@app1": ["bulk", "imports"],
+        "w1@app2": ["celery"],
+        "reports@app2": ["reports"],
+        "mails@app2": ["mails"],
     },
     "uat": {"w1@app1": ["celery"]},
     "debug": {"w1@app1": ["celery"]},

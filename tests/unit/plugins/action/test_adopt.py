@@ -117,8 +117,14 @@ def test_ansible_reads_what_the_host_said(done: Done) -> None:
     vault = done.directory / "mine" / "group_vars" / "all" / "vault.yml"
     assert vault.read_text().startswith("$ANSIBLE_VAULT;")
     assert vault.stat().st_mode & 0o777 == 0o600
-    play = {"hosts": "app1", "connection": "local", "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [
-        {"copy": {"content": "{{ celery_live.environment | to_json }}", "dest": "{{ playbook_dir }}/read.json"}}]}
+    play = {
+        "hosts": "app1",
+        "connection": "local",
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": [
+            {"copy": {"content": "{{ celery_live.environment | to_json }}", "dest": "{{ playbook_dir }}/read.json"}}
+        ],
+    }
     ran = run_play(done.directory, play, "-i", "mine", "--vault-password-file", "password")
     assert ran.returncode == 0, ran.stdout
     read = json.loads((done.directory / "read.json").read_text())

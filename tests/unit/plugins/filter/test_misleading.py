@@ -1,13 +1,13 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts of the inventory that lead to another host's machine."""
+"""Hosts of the inventory that are the same machine."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.stalk.celery.plugins.module_utils._host import _machine
-from ansible_collections.stalk.celery.plugins.plugin_utils._operations._machines import misleading
+from ansible_collections.stalk.celery.plugins.plugin_utils._operations._machines import misleading, strays
 
 
 def test_every_host_is_a_machine_of_its_own() -> None:
@@ -30,6 +30,20 @@ def test_two_others_that_are_one_machine() -> None:
 
 def test_this_host_did_not_answer() -> None:
     assert misleading({"app1": "a", "app2": ""}, "app2") == {}
+
+
+@pytest.mark.parametrize(("machine", "expected"), [("m1", ["old"]), ("m2", ["uat", "old"]), ("", ["uat", "old"])])
+def test_what_a_machine_runs_under_another_name_is_no_stray(machine: str, expected: list[str]) -> None:
+    """But it is where the other name leads to another machine, or nobody knows."""
+    there = [{"environment": name, "problem": name} for name in ("uat", "old")]
+    groups = {"live": ["web-live"], "uat": ["web-uat"], "old": ["app9"], "all": ["web-live", "web-uat", "app9"]}
+    answers = {"web-live": {"machine": "m1"}, "web-uat": {"machine": machine}}
+    found = strays({"machine": "m1", "orphans": there}, groups, "web-live", answers)
+    assert found == expected
+
+
+def test_a_host_that_did_not_answer_has_no_strays() -> None:
+    assert strays({"failed": True}, {"live": ["app1"]}, "app1", {}) == []
 
 
 def test_a_machine_is_the_same_each_time() -> None:

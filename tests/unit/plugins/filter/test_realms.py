@@ -155,7 +155,9 @@ def test_bad_input_is_refused(broker: Any, expected: str) -> None:
     assert expected in found
 
 
-@pytest.mark.parametrize("more", [{"environment": {URL: "redis://db1"}}, {"beat": {"host": "app1", "environment": {URL: "redis://db1"}}}])
+@pytest.mark.parametrize(
+    "more", [{"environment": {URL: "redis://db1"}}, {"beat": {"host": "app1", "environment": {URL: "redis://db1"}}}]
+)
 def test_a_broker_and_a_url_of_another_one(more: dict[str, Any]) -> None:
     [problem] = problems_of(environment({"host": "db1"}, **more))
     assert "celery_live.broker and CELERY_BROKER_URL in an environment of celery_live are both set" in problem

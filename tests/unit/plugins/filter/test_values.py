@@ -252,9 +252,17 @@ def service_file(**keys: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     "unit",
-    ["systemd-logind.service", "stalk.celery.service", "stalk-try-x.service", "redis-celery-live.service",
-     "rabbitmq-server.service", "celery-uat-w1.service", "celery-uat-any.thing.service",
-     "celery-live-w1-failing.service", "stalk-watch-live.service"],
+    [
+        "systemd-logind.service",
+        "stalk.celery.service",
+        "stalk-try-x.service",
+        "redis-celery-live.service",
+        "rabbitmq-server.service",
+        "celery-uat-w1.service",
+        "celery-uat-any.thing.service",
+        "celery-live-w1-failing.service",
+        "stalk-watch-live.service",
+    ],
 )
 def test_a_unit_that_is_not_ours_to_take(unit: str) -> None:
     (problem,) = service_file(unit=unit)
@@ -270,10 +278,26 @@ def test_a_unit_that_systemctl_would_take_for_something_else(unit: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/cron.d/uatb", "/etc/cron.d/x.env", "/etc/sudoers.d/x", "/etc/systemd/system/x.service", "/etc/profile",
-     "/etc/systemd/x.env", "/etc/logrotate.d/x.env", "/etc/nginx/conf.d/x.env", "/etc/default/docker", "/srv/app/.env",
-     "/etc/celery-broker/passwords.env", "/etc/apt/apt.conf.d/celery", "/home/live/conf/w1.conf", "/etc/pam.d/celery",
-     "/etc/sysconfig/sshd", "/etc/skel/x.env", "/run/x.env", "/etc/ssh/sshd_config.d/celery.env"],
+    [
+        "/etc/cron.d/uatb",
+        "/etc/cron.d/x.env",
+        "/etc/sudoers.d/x",
+        "/etc/systemd/system/x.service",
+        "/etc/profile",
+        "/etc/systemd/x.env",
+        "/etc/logrotate.d/x.env",
+        "/etc/nginx/conf.d/x.env",
+        "/etc/default/docker",
+        "/srv/app/.env",
+        "/etc/celery-broker/passwords.env",
+        "/etc/apt/apt.conf.d/celery",
+        "/home/live/conf/w1.conf",
+        "/etc/pam.d/celery",
+        "/etc/sysconfig/sshd",
+        "/etc/skel/x.env",
+        "/run/x.env",
+        "/etc/ssh/sshd_config.d/celery.env",
+    ],
 )
 def test_an_env_file_where_others_read(path: str) -> None:
     (problem,) = service_file(env_file=path)
@@ -283,8 +307,15 @@ def test_an_env_file_where_others_read(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/conf.d/celery", "/etc/default/celeryd", "/etc/sysconfig/celery-live", "/etc/myapp/myapp.env", "/etc/edc.env",
-     "/etc/celery/w1.conf", "/etc/default/edc.env"],
+    [
+        "/etc/conf.d/celery",
+        "/etc/default/celeryd",
+        "/etc/sysconfig/celery-live",
+        "/etc/myapp/myapp.env",
+        "/etc/edc.env",
+        "/etc/celery/w1.conf",
+        "/etc/default/edc.env",
+    ],
 )
 def test_an_env_file_that_only_its_service_reads(path: str) -> None:
     assert service_file(env_file=path) == []
@@ -292,8 +323,20 @@ def test_an_env_file_that_only_its_service_reads(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/var/log/%n.log", "/tmp/w1.log", "/var/tmp/a/w1.log", "/run/x/w1.log", "/etc/celery/w1.log", "/srv/w1.log",
-     "/opt/w1.log", "/home/w1.log", "/w1.log", "/usr/lib/x/w1.log", "/var/log/journal/w1.log", "/root/w1.log"],
+    [
+        "/var/log/%n.log",
+        "/tmp/w1.log",
+        "/var/tmp/a/w1.log",
+        "/run/x/w1.log",
+        "/etc/celery/w1.log",
+        "/srv/w1.log",
+        "/opt/w1.log",
+        "/home/w1.log",
+        "/w1.log",
+        "/usr/lib/x/w1.log",
+        "/var/log/journal/w1.log",
+        "/root/w1.log",
+    ],
 )
 def test_a_log_file_in_a_directory_of_the_system(path: str) -> None:
     (problem,) = service_file(log_file=path)

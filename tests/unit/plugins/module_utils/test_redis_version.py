@@ -35,8 +35,15 @@ def test_the_version_of_a_package_is_known_before_it_is_installed(candidate: str
 
 @pytest.mark.parametrize(
     ("version", "fits"),
-    [("6.0.16", False), ("5.0.3", False), ("6.2.6", False),
-     ("6.2.7", True), ("7.0.15", True), ("8.0.2", True), ("", True)],
+    [
+        ("6.0.16", False),
+        ("5.0.3", False),
+        ("6.2.6", False),
+        ("6.2.7", True),
+        ("7.0.15", True),
+        ("8.0.2", True),
+        ("", True),
+    ],
 )
 def test_a_redis_that_cannot_keep_environments_apart_is_refused(version: str, fits: bool) -> None:
     found = _redis_version.problems(version, ["live", "uat"], "redis1")

@@ -22,13 +22,26 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan import _answers
 EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
 REQUEST = {"do": "verify", "nodes": {"w1@app1": []}}
 NODE = {
-    "queues": ["celery"], "active": [], "reserved": 0, "scheduled": 0, "total": 0, "accepted": 0, "pool": "prefork",
+    "queues": ["celery"],
+    "active": [],
+    "reserved": 0,
+    "scheduled": 0,
+    "total": 0,
+    "accepted": 0,
+    "pool": "prefork",
     "concurrency": 8,
 }
 ANSWER: dict[str, Any] = {
-    "nodes": {"w1@app1": NODE}, "later": {"w1@app1": None}, "wanted": {"w1@app1": ["celery"]},
-    "no_remote_control": False, "pool": "prefork", "queues": {"celery": 3, "video": None}, "worked": {"celery": True},
-    "answers": {"w1@app1": 1}, "others": {"w1@app2": ["celery"]}, "failed": [],
+    "nodes": {"w1@app1": NODE},
+    "later": {"w1@app1": None},
+    "wanted": {"w1@app1": ["celery"]},
+    "no_remote_control": False,
+    "pool": "prefork",
+    "queues": {"celery": 3, "video": None},
+    "worked": {"celery": True},
+    "answers": {"w1@app1": 1},
+    "others": {"w1@app2": ["celery"]},
+    "failed": [],
 }
 
 

@@ -70,9 +70,7 @@ def run_once(name: str) -> dict[str, Any]:
     seen = {
         "unit": text,
         "environment": copy.read_text(),
-        "modes": [
-            oct(path.stat().st_mode & 0o777) for path in (copy, script, *script.parents[:4]) if path.exists()
-        ],
+        "modes": [oct(path.stat().st_mode & 0o777) for path in (copy, script, *script.parents[:4]) if path.exists()],
         "masks": {path.name: str(path.readlink()) for path in masks.glob("*")},
     }
     (HERE / f"seen-{name}").write_text(json.dumps(seen))

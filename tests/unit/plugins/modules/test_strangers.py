@@ -23,12 +23,23 @@ pytestmark = pytest.mark.programs
 
 NODE = f"w1@{os.uname().nodename}"
 TOLD = {
-    "queues": ["celery"], "active": [], "reserved": 0, "scheduled": 0, "total": 7, "accepted": 0, "pool": "prefork",
+    "queues": ["celery"],
+    "active": [],
+    "reserved": 0,
+    "scheduled": 0,
+    "total": 7,
+    "accepted": 0,
+    "pool": "prefork",
     "concurrency": 8,
 }
 ANSWER = {
-    "nodes": {NODE: TOLD}, "later": {NODE: TOLD}, "wanted": {NODE: ["celery"]}, "no_remote_control": False,
-    "pool": "prefork", "queues": {"celery": 3}, "worked": {"celery": True},
+    "nodes": {NODE: TOLD},
+    "later": {NODE: TOLD},
+    "wanted": {NODE: ["celery"]},
+    "no_remote_control": False,
+    "pool": "prefork",
+    "queues": {"celery": 3},
+    "worked": {"celery": True},
 }
 SAYS = "import json; print(json.dumps({}))"
 HANDS_ON = """
@@ -125,8 +136,14 @@ def test_nothing_of_the_one_that_is_late_stays(run: Run, manager: Manager, tmp_p
 
 
 STATUSES = [
-    "\x1b[2J\x1b[31m", "a\rMainPID=1", "a\x85MainPID=x", "a\u2028NRestarts=many", "a\x1cMemoryCurrent=9",
-    "scheduling; 7 sent, the last at XXX", "busy with a task; " + "9" * 4000 + " running", "x" * 4096,
+    "\x1b[2J\x1b[31m",
+    "a\rMainPID=1",
+    "a\x85MainPID=x",
+    "a\u2028NRestarts=many",
+    "a\x1cMemoryCurrent=9",
+    "scheduling; 7 sent, the last at XXX",
+    "busy with a task; " + "9" * 4000 + " running",
+    "x" * 4096,
 ]
 
 

@@ -174,7 +174,12 @@ def test_one_that_works_is_never_emptied(run: Run, home: Path, accounts: dict[st
     [("hang", "has neither written nor computed anything for 1 s"), ("spin", "took longer than 4 s and was ended")],
 )
 def test_a_pip_that_never_ends_holds_up_its_own_environment_only(
-    run: Run, tmp_path: Path, home: Path, accounts: dict[str, str], monkeypatch: pytest.MonkeyPatch, trouble: str,
+    run: Run,
+    tmp_path: Path,
+    home: Path,
+    accounts: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: str,
     expected: str,
 ) -> None:
     monkeypatch.setattr(virtualenvs, "IDLE", 1)

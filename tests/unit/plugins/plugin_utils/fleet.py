@@ -107,13 +107,23 @@ def fleet() -> list[dict[str, Any]]:
     lengths = {"celery": 12, "video": 230, "thumbs": 0, "reports": 41}
     return [
         report(
-            "app1", w1, video, beat, flower, failed,
+            "app1",
+            w1,
+            video,
+            beat,
+            flower,
+            failed,
             workers=[worker(w1, 2), worker(video, 8)],
             queues={"live": lengths},
             generations={"live": kept},
         ),
         report(
-            "app2", old, uat, silent, broken, stopped,
+            "app2",
+            old,
+            uat,
+            silent,
+            broken,
+            stopped,
             wanted=[
                 *({**one, "state": "started"} for one in (old, uat, silent, broken)),
                 {**stopped, "state": "stopped"},

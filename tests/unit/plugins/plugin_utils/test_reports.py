@@ -31,8 +31,28 @@ from ansible_collections.stalk.celery.tests.unit.plugins.plugin_utils.fleet impo
 
 LIVE, UAT, BEAT = service("live", "w1"), service("uat", "w1"), service("uat", "beat", status="scheduling; 0 sent")
 VALUES: list[Any] = [
-    None, True, False, -1, 7, 10**400, 1.5, float("nan"), float("inf"), "", "x", "\x1b[2J\nlive/w1: down", "\ud800",
-    "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "x" * 10**5, [], [7], [[]], {}, {"x": {}}, [{"x": [{}]}],
+    None,
+    True,
+    False,
+    -1,
+    7,
+    10**400,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "\x1b[2J\nlive/w1: down",
+    "\ud800",
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59-23:59",
+    "x" * 10**5,
+    [],
+    [7],
+    [[]],
+    {},
+    {"x": {}},
+    [{"x": [{}]}],
 ]
 
 
@@ -187,5 +207,8 @@ def test_what_was_kept_does_not_depend_on_the_shape_of_an_answer(value: Any) -> 
 def test_results_of_modules_are_shown_clean_and_those_of_tasks_stay() -> None:
     result = {"msg": "a\x1b[2J\n    | b", "problems": ["c\x9b"], "result": {"text": "d\x1b"}, "changed": True}
     assert shown(result) == {
-        "msg": "a\\x1b[2J\n    | b", "problems": ["c\\x9b"], "result": {"text": "d\x1b"}, "changed": True,
+        "msg": "a\\x1b[2J\n    | b",
+        "problems": ["c\\x9b"],
+        "result": {"text": "d\x1b"},
+        "changed": True,
     }

@@ -195,7 +195,9 @@ def test_only_text_and_colours_reach_the_terminal() -> None:
     assert "\x1b[1;31mred\x1b[0m" in shown
     assert "é\tx" in shown
     assert set(shown.replace("\x1b[1;31m", "").replace("\x1b[0m", "")) & {*map(chr, range(32)), *"\x7f\x9b\u202e"} == {
-        "\r", "\n", "\t",
+        "\r",
+        "\n",
+        "\t",
     }
     assert r"\x1b[2J" in shown
     assert "\rover" not in shown

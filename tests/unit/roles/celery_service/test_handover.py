@@ -31,6 +31,7 @@ Reload = Callable[..., Popen]
 @pytest.fixture
 def reload(tmp_path: Path) -> Iterator[Reload]:
     """Return a function that starts what systemd runs for a reload of a unit; new processes are killed at the end."""
+
     def reload_unit(unit: Unit, pool: str, *options: str, app: str = "sample", **environment: str) -> Popen:
         program = [sys.executable, "-I", str(LIBRARY / "celery_handover.py")]
         own = [f"--place={tmp_path}/h", "--identifier=celery-live-w1", "--timeout=40", "--watchdog=8", *options, "--"]

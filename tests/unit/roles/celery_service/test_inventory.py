@@ -112,7 +112,7 @@ SHARED = "[live]\napp1\n[uat]\napp1\n[all:vars]\nansible_connection=local\nceler
         'celery_uat: "{{ [] | first }}"\n',
         'celery_uat: "{{ celery_uat }}"\n',
         "celery_uat: \"{{ lookup('file', '/nonexistent') }}\"\n",
-        'celery_uat: "{{ lookup(\'env\') }}{% if %}"\n',
+        "celery_uat: \"{{ lookup('env') }}{% if %}\"\n",
         'celery_uat: "{{ secret | combine({}) }}"\nsecret: !vault ' + json.dumps(VAULTED) + "\n",
         "celery_uat: !vault " + json.dumps(VAULTED) + "\n",
     ],
@@ -139,7 +139,7 @@ def test_the_whole_variable_of_uat_fails_on_a_host_of_both(tmp_path: Path, uat: 
 def test_what_the_inventory_asks_for_under_another_name_of_the_machine(tmp_path: Path, machine: str) -> None:
     """verify.yml tells to remove what nobody asks for: not live from web-uat where that is web-live too."""
     variables = Path(__file__).parents[4] / "roles/celery_verify/vars/main.yml"
-    (tmp_path / "hosts.ini").write_text("[all]\nweb-live\nweb-uat\n[all:vars]\nansible_connection=local\n")
+    (tmp_path / "hosts.ini").write_text("[live]\nweb-live\n[uat]\nweb-uat\n[all:vars]\nansible_connection=local\n")
     strays = [{"environment": name, "problem": f"{name} strays"} for name in ("live", "uat")]
     for name, own in (("live", machine), ("uat", "m1")):
         plan = {"environments": [name], "names": ["live", "uat"], "services": []}
@@ -151,5 +151,5 @@ def test_what_the_inventory_asks_for_under_another_name_of_the_machine(tmp_path:
     play = {"hosts": "all", "vars_files": [str(variables)], "tasks": [show]}
     output = run_play(tmp_path, play, "-i", "hosts.ini").stdout
     both = "live strays, uat strays"
-    assert f"web-live: {'live strays' if machine == 'm1' else both}\"" in output
-    assert f"web-uat: {'uat strays' if machine == 'm1' else both}\"" in output
+    assert f'web-live: {"live strays" if machine == "m1" else both}"' in output
+    assert f'web-uat: {"uat strays" if machine == "m1" else both}"' in output

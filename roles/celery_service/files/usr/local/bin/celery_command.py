@@ -103,9 +103,7 @@ class Channel:
         self._pending = self._through(chunk)
 
 
-def copy(
-    process: subprocess.Popen[bytes], to: Channel, back: Sequence[Channel], close: Callable[[int], object]
-) -> int:
+def copy(process: subprocess.Popen[bytes], to: Channel, back: Sequence[Channel], close: Callable[[int], object]) -> int:
     """Copy until the process has ended and all that it wrote has been shown; return its exit status.
 
     :param close: what to do with the file of a channel that is over.
