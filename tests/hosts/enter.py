@@ -20,6 +20,8 @@ PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ROOT = ("env", "--ignore-environment", PATH, "HOME=/root", "TERM=xterm")
 # The user's own variables, and the groups that the host knows.
 OTHER = ("sh", "-c", 'exec setpriv --reuid="$0" --regid="$(id -g "$0")" --init-groups --reset-env env "$@"')
+# nsenter itself would stop with its child, as systemd stops all for a moment when a host goes down, and never go on.
+WAIT = ("sh", "-c", '"$@"; exit $?', "sh")
 JOIN = ("sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"')
 
 
@@ -28,7 +30,7 @@ def command_on(host: str, command: Sequence[str], user: str = "root") -> list[st
     pid = first_process(host)
     cgroup = "/sys/fs/cgroup" + _cgroup(pid).removesuffix("/init.scope")
     become = ROOT if user == "root" else (*OTHER, user, PATH)
-    return [*JOIN, cgroup, "nsenter", "--all", f"--target={pid}", *become, *command]
+    return [*JOIN, cgroup, "nsenter", "--all", "--no-fork", f"--target={pid}", *WAIT, *become, *command]
 
 
 def first_process(host: str) -> int:
