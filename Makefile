@@ -75,7 +75,7 @@ bench-reliability: tools ## published set-ups and this collection under the same
 	@$(HOSTS) run bench -- python -m tests.bench
 
 .PHONY: soak
-soak: tools ## 10000 tasks over 100 faults, in about 40 minutes: docs/reliability.md; make soak SEED=14 runs a seed again
+soak: tools ## 10000 tasks over 100 faults, in about half an hour: docs/reliability.md; make soak SEED=14 runs a seed again
 	@$(HOSTS) run soak -- python -m tests.soak --seed=$(SEED) --faults=$(FAULTS)
 
 .PHONY: bench
