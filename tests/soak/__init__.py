@@ -14,4 +14,5 @@ run.py         one round after the other
 __main__.py    all of it, and the table in docs/reliability.md
 =============  ======================================================================
 """
+
 from __future__ import annotations

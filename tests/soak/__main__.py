@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the soak on hosts of its own, print the table and write it into docs/reliability.md."""
+
 from __future__ import annotations
 
 import argparse
@@ -27,8 +28,13 @@ SHAPE = Shape()
 # Above the longest task and the time that a worker may have had it before, lest Redis gives it to another one.
 VISIBILITY = 40
 OPTIONS = {
-    "socket_timeout": 5, "socket_connect_timeout": 5, "socket_keepalive": True, "health_check_interval": 10,
-    "visibility_timeout": VISIBILITY, "unacked_restore_interval": 2, "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "visibility_timeout": VISIBILITY,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
     "unacked_mutex_expire": 10,
 }
 

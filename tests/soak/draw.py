@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is to happen, drawn from a seed: which faults, to which workers, when, and what the workers have to do then."""
+
 from __future__ import annotations
 
 import itertools
@@ -129,7 +130,7 @@ class Shape:
     """How much is drawn: faults of which kinds, at least how many tasks, and how many seconds the longest take."""
 
     faults: int = 100
-    tasks: int = 10_000
+    tasks: int = 11_000  # some cannot be sent while the broker is away
     longest: float = 30.0
     kinds: tuple[str, ...] = tuple(KINDS)
 

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How each class of faults is made."""
+
 from __future__ import annotations
 
 import time
@@ -187,7 +188,25 @@ def broker_gone(field: Field, _fault: Fault) -> None:
 FAULTS: dict[str, Callable[[Field, Fault], None]] = {
     function.__name__: function
     for function in (
-        hand_over, restart, stop, stop_both, shut_down, deploy, reboot, disk, pause, clock, network, broker_restart,
-        broker_gone, kill_child, kill_main, kill_old, kill_new, hang, memory, power,
+        hand_over,
+        restart,
+        stop,
+        stop_both,
+        shut_down,
+        deploy,
+        reboot,
+        disk,
+        pause,
+        clock,
+        network,
+        broker_restart,
+        broker_gone,
+        kill_child,
+        kill_main,
+        kill_old,
+        kill_new,
+        hang,
+        memory,
+        power,
     )
 }

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What was sent and what the hosts have recorded of it: lost, run twice, and the longest gap, by class of fault."""
+
 from __future__ import annotations
 
 from collections import Counter, defaultdict
@@ -127,8 +128,15 @@ def rows(batches: Sequence[Batch]) -> list[Row]:
 def table(found: Sequence[Row]) -> str:
     """Return the rows as a table for people, with their sum."""
     titles = (
-        "fault", "times", "tasks", "early: lost", "early: run twice", "late: lost", "late: run twice",
-        "lost on the way from Redis", "longest gap, s",
+        "fault",
+        "times",
+        "tasks",
+        "early: lost",
+        "early: run twice",
+        "late: lost",
+        "late: run twice",
+        "lost on the way from Redis",
+        "longest gap, s",
     )
     cells = [(KINDS[row.kind].title, *_counts([row])) for row in found]
     head, *body = [f"| {' | '.join(line)} |" for line in (titles, *cells, ("all", *_counts(found)))]

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One round after the other: send tasks, let the faults happen, wait for what becomes of the tasks."""
+
 from __future__ import annotations
 
 import subprocess
@@ -24,6 +25,7 @@ WORKERS = {
     "uat": [(host, name) for host in HOSTS for name in ("rabbit_prefork", "rabbit_threads")],
     "debug": [("app2", "clock")],
 }
+
 
 class Soak:
     """A soak: what was sent and recorded, and which faults could not be made."""

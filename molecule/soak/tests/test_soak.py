@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ten classes of faults under tasks that are acknowledged early and late: ``make soak``, as short as it can be."""
+
 from __future__ import annotations
 
 from tests.soak.draw import Shape, draw
@@ -11,7 +12,15 @@ from tests.soak.run import Soak, lanes_of
 
 SEED = 14
 KINDS = (
-    "hand_over", "restart", "stop_both", "stop", "pause", "clock", "kill_child", "deploy", "reboot",
+    "hand_over",
+    "restart",
+    "stop_both",
+    "stop",
+    "pause",
+    "clock",
+    "kill_child",
+    "deploy",
+    "reboot",
     "broker_restart",
 )
 LONGEST = 6.0  # seconds that a task takes
