@@ -172,10 +172,10 @@ def everything(python: Path | None) -> list[Outcome]:
     :param python: for ansible-core 2.21, if there is one.
     """
     if python is None:
-        return beside([*with_hosts(VENV), *without_hosts([], processes=True)])
+        return beside([*without_hosts([], processes=True), *with_hosts(VENV)])
     made = run(make_venv_221(python))
     steps = without_hosts([*PYLINT, *ONCE], processes=True) + with_ansible_221(python)
-    return [made, *beside([*with_hosts(VENV_221), *steps])]
+    return [made, *beside([*steps, *with_hosts(VENV_221)])]
 
 
 def main() -> int:

@@ -202,7 +202,7 @@ def _fault(rng: random.Random, number: int, hit: Hit, each: int, longest: float,
 
 def _tasks(rng: random.Random, count: int, longest: float, numbers: Iterator[int]) -> Iterator[Task]:
     """Yield tasks of one worker; the first ones are the longest, since a fault is to find them running."""
-    for place in range(count):
+    for place, number in zip(range(count), numbers, strict=False):
         bounds = (longest / 2, longest) if place < LONG else rng.choice(DURATIONS)
         seconds = round(rng.uniform(*bounds), 2)
-        yield Task(next(numbers), seconds, rng.random() < 0.5, rng.uniform(0, PAUSE))
+        yield Task(number, seconds, rng.random() < 0.5, rng.uniform(0, PAUSE))

@@ -220,8 +220,9 @@ def attempt(command: Callable[[], object]) -> int:
     except SystemExit as stop:
         if not is_of_click(stop):
             traceback.print_exc()
-        if stop.code:
-            return stop.code if isinstance(stop.code, int) else 1
+        status = stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+        if status:
+            return status
     except BaseException:
         traceback.print_exc()
         return 1
