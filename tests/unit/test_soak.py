@@ -114,7 +114,8 @@ def test_what_could_not_be_sent_is_not_lost() -> None:
         ("hang", LANES[0], [0, 1], [2]),
         ("network", LANES[0], [0, 1], [2]),
         ("hang", RABBIT, [0, 1], []),
-        ("broker_gone", LANES[0], [0, 1], []),
+        ("broker_restart", LANES[0], [0, 1], [2]),
+        ("restart", LANES[0], [0, 1], []),
         ("hang", LANES[0], [0, 1, 2], []),  # two that never began
     ],
 )
@@ -141,8 +142,8 @@ TWICE = [(event, number, 2.0) for event in ("begun", "done") for number in (1, 2
         ("kill_main", [2], BEGUN, ["kill -9 of the main process, acknowledged late: lost 2"]),
         ("kill_main", [], TWICE, []),
         ("kill_main", [2], TWICE, []),
-        ("broker_gone", [], LOST, ["broker away, acknowledged early: lost 2"]),
-        ("broker_gone", [2], LOST, ["broker away, acknowledged late: lost 2"]),
+        ("broker_gone", [], BEGUN, ["broker away, acknowledged early: lost 2"]),
+        ("broker_gone", [2], BEGUN, ["broker away, acknowledged late: lost 2"]),
         ("broker_gone", [], TWICE, []),
         ("broker_gone", [2], TWICE, []),
     ],

@@ -112,6 +112,7 @@ GOOD: dict[str, list[Any]] = {
     "DevicePolicy": ["auto"],
 }
 TRUTH = ["yes", "no", True, False]
+COUNTS = [1, 2, "3", 7, 0, -1, 1001, "1001", "many", 2.5]
 NOISE = [
     *(chr(number) for number in (*range(33), *range(127, 161))),
     *"\"'`$%#;\\=&|<>(){}[]*?~!^:,@+-/.0aé",
@@ -162,6 +163,8 @@ def made(path: Path, option: Mapping[str, Any], chance: random.Random) -> Any:
     kind = option["type"]
     if chance.random() < 0.2 or kind in ("list", "dict"):
         return chance.choice(WRONG)
+    if key == "count":
+        return chance.choice(COUNTS)
     if kind == "int":
         return chance.choice([chance.randint(-5, 100000), str(chance.randint(0, 9999)), 2**31 - 1])
     if kind == "bool":
@@ -237,6 +240,12 @@ TWICE = {
 
 def assert_read(path: Path, option: Mapping[str, Any], value: Any) -> None:
     """Assert that the readers see the value where something changed, and nothing else."""
+    if path[-1] == "count" and value is not None:
+        workers = services(environments({"live": placed(path, value)}), "app1")
+        assert [one["name"] for one in workers if one["kind"] == "worker"] == [
+            f"w1-{number + 1}" for number in range(int(value))
+        ]
+        return
     seen = read(placed(path, value))
     names = [[name for name, _value in file] for file in seen]
     added = {name for file in names for name in file} - KNOWN
