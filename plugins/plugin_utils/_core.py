@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible._internal._templating._utils import Omit
 from ansible.constants import config
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.inventory.manager import split_host_pattern
@@ -20,6 +21,7 @@ from ansible.parsing.vault import VaultLib, VaultSecretsContext, is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible.utils.display import Display
+from jinja2 import UndefinedError
 
 _NO_TERMINAL = 79  # characters that Ansible takes for the width where there is no terminal
 _WIDTH = 160
@@ -37,6 +39,22 @@ def options_of(given: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, A
 def evaluated(action: ActionBase, expression: str, **variables: Any) -> Any:
     """Return the value of an expression of Jinja, with these variables beside those of the task."""
     return action._templar.evaluate_expression(trust_as_template(expression), local_variables=variables)
+
+
+def without_omitted(value: Any) -> Any:
+    """Return a value without what is omitted in it, at any depth, and None for ``omit`` itself.
+
+    A dict or a list in which a template fails stays as it is: it fails for who reads that value.
+    """
+    try:
+        if isinstance(value, Mapping):
+            items = {key: value[key] for key in value}
+            return {key: without_omitted(item) for key, item in items.items() if item is not Omit}
+        if isinstance(value, (list, tuple)):
+            return [without_omitted(item) for item in value if item is not Omit]
+    except (AnsibleError, UndefinedError):
+        return value
+    return None if value is Omit else value
 
 
 class Templates:

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_bool
 from ansible_collections.stalk.celery.plugins.module_utils._formats.text import control_of, is_unicode
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import without_omitted
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory import _directives
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._shapes import (
     problem_of_number,
@@ -33,7 +34,7 @@ _GATHER = (
 def read(container: Any, key: Any) -> tuple[Any, str | None]:
     """Return an element of a dict or a list, which Ansible makes of its template only now, or why there is none."""
     try:
-        return container[key], None
+        return without_omitted(container[key]), None
     except (AnsibleError, UndefinedError) as error:
         # The error itself may only say that there was one.
         why = str(error.__cause__ or error).splitlines()[0].rstrip(".")

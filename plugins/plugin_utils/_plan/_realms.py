@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible_collections.stalk.celery.plugins.plugin_utils._core import without_omitted
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._environments import environments_of_run
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._services import marker_line
@@ -133,6 +134,7 @@ def _unit_of_realm(name: str, kind: str) -> str:
 def _value(name: str, members: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
     try:
         value = hostvars[members[0]].get(f"celery_{name}") if members else None
-        return {key: value.get(key) for key in ("broker", "user", "group")} if isinstance(value, Mapping) else {}
+        own = value if isinstance(value, Mapping) else {}
+        return {key: without_omitted(own.get(key)) for key in ("broker", "user", "group")}
     except (AnsibleError, UndefinedError, KeyError):
         return {}

@@ -72,6 +72,35 @@ def test_a_value_may_be_a_fact_of_the_host_or_omitted(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+OMITTED = "'{{ absent | default(omit) }}'"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        f"broker: {{host: app2, port: {OMITTED}, address: {OMITTED}}}",
+        f"broker: {OMITTED}",
+        f"user: {OMITTED}, group: {OMITTED}, broker: {{host: app2}}",
+        f"beat: {{host: app2, environment: {{A: {OMITTED}}}}}, sandbox: {{SupplementaryGroups: {OMITTED}}}",
+    ],
+)
+def test_what_is_omitted_is_not_written_for_the_broker_and_the_accounts_either(tmp_path: Path, more: str) -> None:
+    """Other hosts of the inventory read it too, as that of the broker does."""
+    status, output = check(tmp_path, f"celery_uat: {{app: edc, directory: /srv, virtualenv: /srv, {more}}}\n")
+    assert status == 0, output
+    assert "Omit" not in output
+
+
+def test_what_is_omitted_beside_a_value_that_fails_is_not_told_as_wrong(tmp_path: Path) -> None:
+    own = f"home: {OMITTED}, environment: {{A: {OMITTED}, B: '{{{{ nothing }}}}'}}, workers: [{OMITTED}, {{name: w1}}]"
+    status, output = check(tmp_path, f"celery_uat: {{app: edc, directory: /srv, virtualenv: /srv, {own}}}\n")
+    assert status != 0
+    assert "celery_uat.environment.B has no value: 'nothing' is undefined" in output
+    assert "celery_uat.home" not in output
+    assert "celery_uat.environment.A" not in output
+    assert "celery_uat.workers" not in output
+
+
 def test_an_environment_in_the_variables_of_a_play_is_refused(tmp_path: Path) -> None:
     """Other hosts and playbooks would not see it, and the broker that it asks for would be ignored."""
     (tmp_path / "hosts.ini").write_text("[live]\napp1 ansible_connection=local\n")
