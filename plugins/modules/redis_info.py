@@ -14,7 +14,7 @@ author:
 description:
   - Looks at the Redis or Valkey that the host has, or else at the one that its packages would bring. Where apt has no
     list of its packages, as on a new host, it is fetched, but not in check mode.
-  - Looks whether something else has its port, as the instance that came with a package.
+  - Looks whether something else than the instance of this collection has its port, as the one that came with a package.
   - Does not fail on what it finds, but returns it, so that a play can stop on all hosts before the first change on any.
 extends_documentation_fragment:
   - stalk.celery.read_only
@@ -78,12 +78,16 @@ problems:
 
 import errno
 import os
+import re
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.stalk.celery.plugins.module_utils._host import _disk
 from ansible_collections.stalk.celery.plugins.module_utils._plan import _redis_version
 
+CONFIGURATION = "/etc/celery-broker/redis-celery.conf"
 PATIENCE = 120  # seconds that a package manager may take
+_PORT = re.compile(rb"(?m)^port ([0-9]+)$")
 
 
 def version(module: AnsibleModule) -> str:
@@ -113,9 +117,10 @@ def fetched(module: AnsibleModule, package: str) -> str:
 
 
 def is_taken(module: AnsibleModule, port: int) -> bool:
-    """Return whether the shared instance does not run and could not listen at ``port``."""
+    """Return whether something else than the shared instance listens at ``port``, so that this one could not."""
     systemctl = module.get_bin_path("systemctl")
-    if systemctl and module.run_command([systemctl, "--quiet", "is-active", _redis_version.UNIT])[0] == 0:
+    runs = systemctl and module.run_command([systemctl, "--quiet", "is-active", _redis_version.UNIT])[0] == 0
+    if runs and own_port() == port:
         return False
     with socket.socket() as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -124,6 +129,13 @@ def is_taken(module: AnsibleModule, port: int) -> bool:
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
+
+
+def own_port() -> int | None:
+    """Return the port of the shared instance as it is configured on the host, None where it is not."""
+    found = _disk.look(CONFIGURATION)
+    written = _PORT.search(found.content) if found else None
+    return int(written[1]) if written else None
 
 
 def printed(module: AnsibleModule, *command: str) -> str:

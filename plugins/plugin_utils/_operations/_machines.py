@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._namesakes import elsewhere
+
 
 def misleading(machines: Mapping[str, str], host: str) -> dict[str, str]:
     """Return the hosts whose answer is worth nothing, since another host of the inventory is the same machine.
@@ -39,7 +41,7 @@ def strays(
     :param groups: the inventory's groups and their hosts.
     :param answers: what it returned on each host of the run that has environments, this one or another.
     """
-    machine = found.get("machine")
-    namesakes = {name for name, answer in answers.items() if machine and answer.get("machine") == machine} - {host}
-    asked_there = {name for name, hosts in groups.items() if host not in hosts and namesakes & {*hosts}}
-    return [one["problem"] for one in found.get("orphans", []) if one["environment"] not in asked_there]
+    in_groups = {name: [group for group, hosts in groups.items() if name in hosts] for name in (host, *answers)}
+    others = [(str(answer.get("machine", "")), in_groups[name]) for name, answer in answers.items()]
+    there = elsewhere(str(found.get("machine", "")), in_groups[host], others)
+    return [one["problem"] for one in found.get("orphans", []) if one["environment"] not in there]

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.module_utils._plan._verify import is_busy
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._environments import environments_of_run
+from ansible_collections.stalk.celery.plugins.plugin_utils._status._namesakes import elsewhere
 
 Report = Mapping[str, Any]
 
@@ -123,9 +124,8 @@ def _natural(name: str) -> list[str | int]:
 
 def _without_namesakes(report: Report, reports: Iterable[Report]) -> Report:
     """Return a report without the services that the same machine has as another host of the inventory."""
-    names = (other for other in reports if other["machine"] == report["machine"] != "")
-    elsewhere = {name for other in names for name in other["groups"]} - {*report["groups"]}
-    return {**report, "services": [one for one in report["services"] if one["environment"] not in elsewhere]}
+    there = elsewhere(report["machine"], report["groups"], ((one["machine"], one["groups"]) for one in reports))
+    return {**report, "services": [one for one in report["services"] if one["environment"] not in there]}
 
 
 def _of_host(report: Report, limit: str) -> list[Row]:
