@@ -212,10 +212,12 @@ def test_a_worker_that_is_a_part_of_another() -> None:
 
 
 def test_what_a_service_requires_is_started_before_it() -> None:
-    workers = [{"name": "w1"}, {"name": "w2", "requires": ["data.mount"], "after": ["redis.service", "data.mount"]}]
-    first, second = map(unit_of, services_on(workers=workers))
+    both = {"requires": ["data.mount"], "after": ["redis.service", "data.mount"]}
+    workers = [{"name": "w1"}, {"name": "w2", "requires": ["data.mount"]}, {"name": "w3", **both}]
+    first, second, third = map(unit_of, services_on(workers=workers))
     assert "Requires=" not in first
-    assert "\nRequires=data.mount\nAfter=network-online.target redis.service data.mount\n" in second
+    assert "\nRequires=data.mount\nAfter=network-online.target data.mount\n" in second
+    assert "\nRequires=data.mount\nAfter=network-online.target redis.service data.mount\n" in third
 
 
 def test_workers_that_are_the_same_are_written_once() -> None:
