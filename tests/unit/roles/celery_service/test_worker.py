@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.stalk.celery.tests.unit.roles.celery_service.conftest import Start
-from ansible_collections.stalk.celery.tests.unit.roles.celery_service.systemd import TIMEOUT
+from ansible_collections.stalk.celery.tests.unit.roles.celery_service.systemd import TIMEOUT, Unit
 
 pytestmark = pytest.mark.processes
 WORKER = ("worker", "--concurrency=1", "--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -92,16 +92,21 @@ def test_a_pool_without_a_free_process_is_no_hang(start: Start) -> None:
     assert full.count("WATCHDOG=1") == len(statuses(full))
 
 
+def lose_connection_for_a_while(unit: Unit, directory: Path, work: str) -> None:
+    """Take the broker away from a worker until it says so, and wait until it has it back with what it runs."""
+    (directory / "away").touch()
+    unit.wait_for("STATUS=broker unreachable since ")
+    (directory / "away").unlink()
+    unit.wait_for(f"STATUS=connected to looped://user:**@broker.example//; {work}")
+
+
 def test_a_result_that_was_read_by_half_when_the_broker_went_away_is_read_to_its_end(
     start: Start, tmp_path: Path
 ) -> None:
     unit = start(*WORKER, "--pool=prefork", TASKS='[["halve"]]', TRANSPORT="looped")
     unit.wait_for("; 1 running")
     await_file(tmp_path / "half")
-    (tmp_path / "away").touch()
-    unit.wait_for("STATUS=broker unreachable since ")
-    (tmp_path / "away").unlink()
-    unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 1 running")
+    lose_connection_for_a_while(unit, tmp_path, "1 running")
     (tmp_path / "go").touch()
     unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 0 running")
 
@@ -113,10 +118,7 @@ def test_only_the_main_loop_uses_the_connection_when_it_was_lost_and_is_there_ag
     unit = start(*WORKER, "--concurrency=2", "--pool=threads", TASKS=json.dumps(tasks), TRANSPORT="looped")
     unit.wait_for("; 2 running")
     before = await_file(tmp_path / "asked")
-    (tmp_path / "away").touch()
-    unit.wait_for("STATUS=broker unreachable since ")
-    (tmp_path / "away").unlink()
-    unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 2 running")
+    lose_connection_for_a_while(unit, tmp_path, "2 running")
     (tmp_path / "go").touch()
     unit.wait_for("STATUS=connected to looped://user:**@broker.example//; 0 running, 0 reserved")
     asked = [line.split() for line in await_file(tmp_path / "asked").removeprefix(before).splitlines()]
