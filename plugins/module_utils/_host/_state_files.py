@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import stat
 from typing import Mapping
 
 from ansible_collections.stalk.celery.plugins.module_utils._plan._takeover import SUFFIXES
 
 _MOST = 2**20  # bytes of a schedule file
 _INDEX = "-shm"  # the suffix of what SQLite makes anew
+_HASHES = tuple(0x00061561.to_bytes(4, order) for order in ("little", "big"))
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
@@ -28,6 +30,12 @@ def schedule(path: str) -> dict[str, str]:
                 raise ValueError("too large")
             found[suffix] = base64.b64encode(content).decode("ascii")
     return found
+
+
+def is_berkeley(path: str) -> bool:
+    """Return whether a file is a hash of Berkeley DB, by the number that file(1) knows; False for what is no file."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(16)[12:] in _HASHES
 
 
 def write_schedule(path: str, found: Mapping[str, str]) -> bool:

@@ -198,7 +198,13 @@ def _schedule(foreign: Foreign, service: Theirs) -> str:
     for process in _family(foreign.process):
         with contextlib.suppress(OSError):
             held += _celery_processes.written_files(process)
-    return _takeover.schedule_of(service, foreign.process.directory, held)
+    account = Account(foreign.process.user)
+    return _takeover.schedule_of(
+        service,
+        foreign.process.directory,
+        held,
+        lambda path: bool(_apart.look(Job(account, lambda _before: _state_files.is_berkeley(path)))),
+    )
 
 
 def _family(process: Process) -> list[int]:

@@ -11,9 +11,9 @@ import contextlib
 import os
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.stalk.celery.plugins.module_utils._plan import _adoption
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _adoption, _concurrency
 from ansible_collections.stalk.celery.plugins.module_utils._plan._adoption import Service
 from ansible_collections.stalk.celery.plugins.module_utils._plan._files import File
 from ansible_collections.stalk.celery.plugins.module_utils._plan._foreign import Foreign
@@ -25,6 +25,7 @@ SWITCH = "-e celery_adopt_takeover=true"
 SUFFIXES = ("", ".db", ".dat", ".bak", ".dir", ".pag", "-wal")  # of the files that Python's dbm makes of one name
 HOLD = ".wait"  # as in celery_overlap: while it is there, a worker leaves remote control to the one that has its name
 NO_AUTOSTART = "autostart=false\n"
+_BERKELEY = ".db"
 _SCHEDULE = "celerybeat-schedule"
 _SECTION = re.compile(r"\s*\[([^\]]*)\]")
 _AUTOSTART = re.compile(r"\s*autostart\s*[=:]")
@@ -218,20 +219,21 @@ def _queues(service: Service) -> list[str]:
 def _is_serial(service: Service) -> bool:
     """Return whether a worker has room for one task, so that somebody may use it as a lock; its command line tells."""
     call = service.call
-    highest = call.option("--concurrency") or call.option("--autoscale").partition(",")[0]
-    return call.option("--pool") == "solo" or highest == "1"
+    return _concurrency.is_one(*map(call.option, ("--concurrency", "--autoscale", "--pool")))
 
 
-def schedule_of(service: Service, directory: str, is_open: Iterable[str]) -> str:
-    """Return the schedule file of a beat.
+def schedule_of(service: Service, directory: str, is_open: Iterable[str], is_berkeley: Callable[[str], bool]) -> str:
+    """Return the schedule file of a beat, by the name that it has for Python's dbm.
 
     :param directory: in which its process works.
     :param is_open: the files that it has open for writing.
+    :param is_berkeley: whether an open file is one of Berkeley DB, whose name is longer by ``.db``.
     """
     named_so = service.call.option("--schedule")
     found = sorted(path for path in is_open if "schedule" in os.path.basename(path))
     if not named_so and found:
-        return _without_suffix(found[0])
+        path = found[0]
+        return path if path.endswith(_BERKELEY) and not is_berkeley(path) else _without_suffix(path)
     return os.path.normpath(os.path.join(directory, named_so or _SCHEDULE))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.stalk.celery.plugins.module_utils._formats._time_span import seconds
+from ansible_collections.stalk.celery.plugins.module_utils._plan._concurrency import scale
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._variables import STANDARD_VARIABLES
 
@@ -94,6 +95,8 @@ def options(kind: str, pairs: Pairs, into: Translation) -> None:
             into.keys[key] = [queue.strip() for queue in value.split(",") if queue.strip()]
         elif key == "log_level":
             into.keys[key] = _LEVELS.get(value.upper(), value.upper())
+        elif key == "autoscale" and scale(value):
+            into.keys[key] = ",".join(map(str, scale(value)))
         elif key in known:
             into.keys[key] = _typed(known[key], value)
         elif key or name in _NOT_TAKEN:

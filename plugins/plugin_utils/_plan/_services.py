@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _concurrency
 from ansible_collections.stalk.celery.plugins.module_utils._plan._kinds import KINDS
 from ansible_collections.stalk.celery.plugins.plugin_utils._inventory._schema import environment_spec, validate
 from ansible_collections.stalk.celery.plugins.plugin_utils._plan._logs import directory_of, file_of_beat, patterns_of
@@ -93,11 +94,11 @@ def _service(kind: str, environment: Mapping[str, Any], own: Mapping[str, Any]) 
 
 
 def _hands_over(kind: str, service: Service) -> bool:
-    """Return whether two processes of a service may run for a while; one with room for one task may be a lock."""
+    """Return whether two processes of a service may run for a while; not where it may be a lock."""
     if kind != "worker" or service["type"] != "notify":
         return False
-    highest = service.get("concurrency", service.get("autoscale", "").partition(",")[0])
-    return bool(service.get("overlap", service.get("pool") != "solo" and str(highest) != "1"))
+    chosen = [str(service.get(key, "")) for key in ("concurrency", "autoscale", "pool")]
+    return bool(service.get("overlap", not _concurrency.is_one(*chosen)))
 
 
 def _log_patterns(kind: str, service: Service) -> list[str]:

@@ -88,7 +88,7 @@ def test_each_set_up_is_an_environment_of_its_host(adopted: tuple[Path, str, lis
         ("openwisp", {"openwisp": {"options": ["-Ofair"]}, "background": {"autoscale": "2,1", "queues": ["network"]}}),
         ("lms", {"edx.lms.default": {"queues": ["edx.lms.default"], "node": "edx.lms.default.%h"}}),
         ("indico", {"indico-celery": {"sandbox": {"UMask": "0027"}, "stop_timeout": 300}}),
-        ("kobo", {"kpi_main_worker": {"autoscale": "1,2", "options": ["--exclude-queues=sync_kobocat"]}}),
+        ("kobo", {"kpi_main_worker": {"autoscale": "2,1", "options": ["--exclude-queues=sync_kobocat"]}}),
         ("adhoc", {"w1": {"queues": ["adhoc"], "concurrency": 1}}),
     ],
 )

@@ -342,6 +342,7 @@ def test_a_service_has_no_directory_in_run_that_its_user_could_fill(kind: str) -
         ({}, True),
         ({"pool": "gevent", "concurrency": 100}, True),
         ({"autoscale": "10,3"}, True),
+        ({"autoscale": "1,2"}, True),
         ({"pool": "solo"}, False),
         ({"concurrency": 1}, False),
         ({"autoscale": "1,1"}, False),

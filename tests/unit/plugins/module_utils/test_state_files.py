@@ -42,6 +42,19 @@ def test_a_schedule_without_end_is_refused(tmp_path: Path) -> None:
         _state_files.schedule(str(tmp_path / "huge"))
 
 
+def test_what_berkeley_db_has_made_is_told_by_its_content(tmp_path: Path) -> None:
+    """Since a file of SQLite or gdbm may have the same suffix, as Paperless names its own."""
+    path = tmp_path / "schedule.db"
+    path.write_bytes(bytes.fromhex("00000000010000000000000061150600"))
+    assert _state_files.is_berkeley(str(path))
+    path.write_bytes(b"SQLite format 3\x00")
+    assert not _state_files.is_berkeley(str(path))
+    path.write_bytes(b"")
+    assert not _state_files.is_berkeley(str(path))
+    os.mkfifo(tmp_path / "fifo")
+    assert not _state_files.is_berkeley(str(tmp_path / "fifo")), "nor does it wait for a writer"
+
+
 def test_a_mark_is_made_and_removed_once(tmp_path: Path) -> None:
     path = str(tmp_path / "mark")
     assert [_state_files.hold(path, wanted) for wanted in (True, True, False, False)] == [True, False, True, False]

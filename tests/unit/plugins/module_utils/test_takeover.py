@@ -86,6 +86,9 @@ def test_beat_of_a_host_that_has_none_any_more_is_not_taken_over() -> None:
         ("celery worker -c 1", "worker", ["worker"], []),
         ("celery worker --pool=solo", "worker", ["worker"], []),
         ("celery worker --autoscale=1,1", "worker", ["worker"], []),
+        ("celery worker --autoscale=1,2", "worker", [], ["worker"]),
+        ("celery worker --autoscale=1", "worker", ["worker"], []),
+        ("celery worker -c 1 --autoscale=4", "worker", [], ["worker"]),
         ("celery worker -B -c 4", "worker with beat", [], ["worker"]),
         ("celery worker -B -c 1", "worker with beat", ["worker"], []),
         ("celery beat", "beat", ["beat"], []),
@@ -109,17 +112,21 @@ def test_several_workers_of_one_unit_are_one_service() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "held", "schedule"),
+    ("text", "held", "is_berkeley", "schedule"),
     [
-        ("celery beat", [], "/srv/edc/celerybeat-schedule"),
-        ("celery beat -s run/beat", [], "/srv/edc/run/beat"),
-        ("celery beat --schedule=/var/lib/beat", ["/srv/edc/schedule.db"], "/var/lib/beat"),
-        ("celery beat", ["/var/log/beat.log", "/var/lib/edc/my-schedule.db"], "/var/lib/edc/my-schedule"),
+        ("celery beat", [], False, "/srv/edc/celerybeat-schedule"),
+        ("celery beat -s run/beat", [], False, "/srv/edc/run/beat"),
+        ("celery beat --schedule=/var/lib/beat", ["/srv/edc/schedule.db"], False, "/var/lib/beat"),
+        ("celery beat", ["/var/log/beat.log", "/var/lib/edc/my-schedule.db"], True, "/var/lib/edc/my-schedule"),
+        ("celery beat", ["/srv/edc/schedule.db", "/srv/edc/schedule.db-wal"], False, "/srv/edc/schedule.db"),
+        ("celery beat", ["/srv/edc/schedule.db.db"], True, "/srv/edc/schedule.db"),
+        ("celery beat", ["/srv/edc/schedule.dir", "/srv/edc/schedule.pag"], False, "/srv/edc/schedule"),
     ],
 )
-def test_the_schedule_file_is_found(text: str, held: list[str], schedule: str) -> None:
-    """Where the command line, the files that are open or the directory say."""
-    assert _takeover.schedule_of(service(process(text)), "/srv/edc", held) == schedule
+def test_the_schedule_file_is_found(text: str, held: list[str], is_berkeley: bool, schedule: str) -> None:
+    """Where the command line, the files that are open or the directory say, by the name that Python's dbm has."""
+    found = _takeover.schedule_of(service(process(text)), "/srv/edc", held, lambda _path: is_berkeley)
+    assert found == schedule
 
 
 def test_a_queue_that_nobody_would_consume_is_told() -> None:

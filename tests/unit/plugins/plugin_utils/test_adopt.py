@@ -45,6 +45,12 @@ def test_workers_that_differ_from_host_to_host_have_their_hosts() -> None:
     ]
 
 
+@pytest.mark.parametrize(("written", "autoscale"), [("10,3", "10,3"), ("1,2", "2,1"), ("4", "4,0"), ("2, 6", "6,2")])
+def test_autoscale_has_the_maximum_first_as_the_check_wants_it(written: str, autoscale: str) -> None:
+    (found,) = values(fleet(app1=[service(f"--autoscale={written}")])).values()
+    assert found["workers"] == [{"name": "w1", "autoscale": autoscale}]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
