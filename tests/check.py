@@ -21,13 +21,16 @@ LOGS = ROOT / ".cache" / "logs"
 VENV = ROOT / ".venv"
 VENV_221 = ROOT / ".venv-2.21"
 LANES = 2  # three scenarios at a time take two processors as long, and tests get impatient
-SPARE = ("nice", "-n", "19")  # for what only computes: it has the time in which scenarios wait
+# For what only computes: it has the time in which scenarios wait. What is nice has a quarter of it all besides.
+SPARE = ("chrt", "--idle", "0")
 SLOWEST = ("fleet", "reliability", "changes", "limit", "default", "isolation", "clinicedc", "adopt", "broker", "soak")
 PYLINT = ("pylint",)  # takes half of the time of sanity
 IMPORT = ("import",)  # half of the rest; the unit tests import all modules as well
 ELSEWHERE = ("changelog", "pep8", "yamllint")  # say less than antsibull-changelog, ruff and yamllint, which have steps
 ONCE = ("changelog", "pep8", "runtime-metadata", "yamllint")  # say the same with each ansible-core
-WITH_221 = ("broker", "fleet", "limit")  # the other scenarios have the oldest ansible-core that is supported
+ON_DEMAND = ("deploys", "takeover")  # `make molecule SCENARIO=takeover`, and the workflows of GitHub
+# The others have the oldest ansible-core that is supported; the longest of them have Debian's Python, which is faster.
+WITH_221 = ("broker", "default", "limit")
 
 PYTHON_OF_HOSTS = "3.8"  # the oldest that ansible-core 2.19 takes, see ruff's target versions in pyproject.toml as well
 PYTHON_OF_CONTROL = "3.11"
@@ -59,12 +62,12 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
     """Return the steps that need no host, the slow one first.
 
     :param skipped: tests of ansible-test that are left out.
-    :param processes: whether the unit tests are run that start Celery and other programs, and modules imported with
-        every Python, which takes half of the time.
+    :param processes: whether the unit tests are run that start Celery and other programs, and modules imported with the
+        oldest Python as well, which takes half of the time.
     """
     skip = [f"--skip-test={test}" for test in skipped]
     on_hosts = ["plugins/modules", "plugins/module_utils", *map(str, ROOT.glob("roles/*/files"))]
-    pythons = [] if processes else [f"--python={sys.version_info.major}.{sys.version_info.minor}"]  # or each
+    pythons = [] if processes else [f"--python={sys.version_info.major}.{sys.version_info.minor}"]  # or two
     return [
         Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip, *pythons]),
         unit_tests("unit tests", VENV, [] if processes else ["processes", "programs"]),
@@ -86,7 +89,7 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
 
 def with_hosts(venv_221: Path) -> list[Step]:
     """Return one step for each Molecule scenario, the slow ones first, and one for the tutorial."""
-    names = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+    names = sorted({path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")} - {*ON_DEMAND})
     in_order = sorted(names, key=(*SLOWEST, *names).index)
     scenarios = [scenario(name, venv_221 if name in WITH_221 else VENV) for name in in_order]
     return [*scenarios, in_world("tutorial", "tutorial", ["python", "-m", "tests.tutorial"], VENV)]

@@ -221,12 +221,13 @@ def denied(host: str, *command: str, user: str) -> bool:
 def files(host: str) -> str:
     """Return all files of a host where configuration and data live: path, owner, mode, size and time of change.
 
-    Of the state of services only path, owner and mode: beat writes its schedule whenever it likes. Of installed
-    packages only their directory.
+    Of the state of a service only path, owner and mode of its directory: beat writes its schedule, a broker its
+    messages and systemd the times of its timers whenever they like. Of installed packages only their directory.
     """
     shape = "%p %u:%g %m %s %T@\n"
     roots = ("/etc", "/home", "/opt", "/srv", "/usr/lib/systemd", "/usr/local", "/var/lib")
     packages = ("(", "-name", "site-packages", "-o", "-path", "/var/lib/dpkg/info", ")", "-prune")
     found = sorted(on_host(host, "find", *roots, "-ignore_readdir_race", "-printf", shape, *packages).splitlines())
-    lasting = [line for line in found if not re.match("/var/lib/celery[^ ]*/", line)]
-    return "\n".join(re.sub("^(/var/lib/celery.*) [^ ]+ [^ ]+$", r"\1", line) for line in lasting)
+    state = "/var/lib/(?:celery[^/ ]*|rabbitmq|redis[^/ ]*|systemd/timers)"
+    lasting = [line for line in found if not re.match(f"{state}/", line)]
+    return "\n".join(re.sub(f"^({state} .*) [^ ]+ [^ ]+$", r"\1", line) for line in lasting)

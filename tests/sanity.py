@@ -49,13 +49,14 @@ def _provide(cache: Path) -> None:
 
 
 def _pythons() -> Path:
-    """Return a directory with every Python of this machine: modules are compiled and imported with each."""
+    """Return a directory with the oldest Python and this one: modules are compiled and imported with each."""
     directory = CACHE / "python"
     with suppress(FileNotFoundError):
         shutil.rmtree(directory)
     directory.mkdir(parents=True)
-    for version, path in interpreters().items():
-        (directory / f"python{version}").symlink_to(path)
+    found = interpreters()
+    for version in {next(iter(found)), f"{sys.version_info.major}.{sys.version_info.minor}"}:
+        (directory / f"python{version}").symlink_to(found[version])
     return directory
 
 
