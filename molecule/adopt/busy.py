@@ -1,4 +1,4 @@
-"""Stands for somebody's project that is at work. It records its tasks, and what beat sends, at the broker."""
+"""Stands for somebody's project that is at work. It records its tasks, and what beat sends, in Redis."""
 
 import os
 import time
@@ -9,8 +9,9 @@ from celery.signals import before_task_publish
 
 LONGEST = 600
 app = Celery("application")
+app.conf.beat_schedule_filename = os.environ.get("SCHEDULE", app.conf.beat_schedule_filename)
 app.conf.beat_schedule = {"tick": {"task": "tick", "schedule": 3.0}}
-broker = redis.Redis.from_url(os.environ["CELERY_BROKER_URL"])
+broker = redis.Redis.from_url(os.environ.get("RECORD_URL") or os.environ["CELERY_BROKER_URL"])
 
 
 def record(*words):

@@ -1,0 +1,1 @@
+../../../../../../adopt/hosts/app1/etc/systemd/system/galaxy-celery@.service.d

@@ -1,0 +1,1 @@
+../../../../../../adopt/hosts/app2/srv/src/kpi/run_celery.bash
