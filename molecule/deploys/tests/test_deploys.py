@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The stalk.celery authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three ways to deploy, three pools, two brokers, two versions of systemd: no task waits long, each is done once."""
+"""Three ways to deploy, all pools, two brokers and two versions of systemd: no task waits long, each is done once."""
 
 from __future__ import annotations
 
@@ -45,15 +45,18 @@ DEPLOYS: tuple[Callable[[Service], None], ...] = (by_reload, by_restart, by_site
 
 @pytest.mark.parametrize("host", ["app1", "app2"])
 @pytest.mark.parametrize("environment", ["live", "uat"])
-@pytest.mark.parametrize("pool", ["prefork", "threads", "gevent"])
+@pytest.mark.parametrize("pool", ["prefork", "threads", "gevent", "eventlet", "solo"])
 def test_no_task_waits_long_in_a_deploy(environment: str, pool: str, host: str) -> None:
-    """The worker has a constant load and a long task at each deploy, which the process before it goes on with."""
+    """The worker has a constant load and a long task at each deploy, which the process before it goes on with.
+
+    One with room for a single task has no long one, which all others would wait for.
+    """
     worker = service(host, f"celery-{environment}-{pool}")
     long = Work(worker)
     waits = []
     for number, deploy in enumerate(DEPLOYS, 1):
         long.worker = worker = again(worker)
-        send([long], 1, LONG)
+        send([long], 1, LONG if pool != "solo" else SECONDS)
         long.wait("begun", SOON, number)
         with load(worker, [host], f"/home/{environment}/edc", long.queue, PER_SECOND, SECONDS) as steady:
             deploy(worker)

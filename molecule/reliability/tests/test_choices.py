@@ -14,6 +14,7 @@ from tests.fleet import Service, all_again, on_host, service, services, wait_for
 from tests.work import assert_each_done_once, eventually, recorded, run_tasks, send_new, together, wait_for_all
 
 HOSTS = ("app1", "app2")
+ROTATION = "/etc/logrotate.d/celery-debug-logged"
 
 
 def of_both_hosts(*names: str) -> list[Service]:
@@ -60,20 +61,26 @@ def test_a_soft_stop_gives_back_what_it_cannot_finish() -> None:
 
 
 def test_a_rotation_loses_no_line_of_a_log_file() -> None:
-    """Two processes log the end of 300 tasks, while logrotate moves their files away three times."""
+    """Three processes log 300 tasks, while logrotate finds their files too large three times. It keeps three."""
     before = [lines_logged(host) for host in HOSTS]
     works = send_new(of_both_hosts("logged"), count=300, seconds=0.02)
     for part in (1, 2, 3):
         wait_for_all(works, "done", 30, count=75 * part)
         for host in HOSTS:
-            on_host(host, "logrotate", "--force", "/etc/logrotate.d/celery-debug-logged")
+            on_host(host, "logrotate", ROTATION)
     wait_for_all(works, "done", 30)
     after = [count + 300 for count in before]
     eventually("all ends are logged", lambda: sum(map(lines_logged, HOSTS)) >= sum(after), 20)
     assert [lines_logged(host) for host in HOSTS] == after
     for host in HOSTS:
-        modes = on_host(host, "sh", "-c", "stat --format='%U:%G %a' /var/log/celery-debug/logged*").splitlines()
-        assert set(modes) == {"debug:debug 640"}
+        assert modes(host) == ["debug:debug 640"] * 3 * (1 + 3)
+        on_host(host, "logrotate", "--force", ROTATION)
+        assert len(modes(host)) == 3 * (1 + 3)
+
+
+def modes(host: str) -> list[str]:
+    """Return owner and mode of all log files of the worker."""
+    return on_host(host, "sh", "-c", "stat --format='%U:%G %a' /var/log/celery-debug/logged*").splitlines()
 
 
 def lines_logged(host: str) -> int:

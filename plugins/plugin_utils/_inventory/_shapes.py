@@ -44,6 +44,9 @@ _SHAPES: Mapping[str, Shape] = {
     "address": Shape(re.compile(r"[A-Za-z0-9_.:%-]*|\[[A-Fa-f0-9:.]+\]"), "a name or an address"),
     "app": Shape(re.compile(r"\w[\w.-]*(:\w[\w.]*)?"), "a module and its application, as meta_edc.celery.live:app"),
     "auth_provider": _CLASS,
+    "maxsize": Shape(
+        re.compile(r"(?=.*[1-9])([0-9]{1,12}|[0-9]{1,6}[kMG])"), "bytes, or a number with k, M or G, as 30M"
+    ),
     "node": Shape(
         re.compile(r"([A-Za-z0-9_]|%[hnd%])([A-Za-z0-9_.-]|%[hnd%])*(@([A-Za-z0-9_.-]|%[hnd%])+)?"),
         "letters, digits, _, . and -, with @ before the host and %h, %n or %d of Celery, as w1@%h",

@@ -19,7 +19,7 @@ Service = dict[str, Any]
 LIBRARY = "/usr/local/lib/celery-{environment}"
 _STATE = "/var/lib/celery-{environment}"
 _LOGS = "/var/log/celery-{environment}"
-_MERGED = ("environment", "sandbox", "limits")
+_MERGED = ("environment", "sandbox", "limits", "logrotate")
 _ADDED = ("write_paths",)
 _HIDDEN_BY_PROTECT_HOME = ("/home/", "/root/", "/run/user/")
 

@@ -65,6 +65,7 @@ GOOD: dict[str, list[Any]] = {
     "options": ["--without-gossip", "-Ofair", '--statedb=/a b/"c"'],
     "after": ["redis-server.service", "a@b.service", "dev-disk\\x2dby.mount"],
     "autoscale": ["10,3", "2,6"],
+    "maxsize": ["30M", "100k", "1048576"],
     "scheduler": ["django_celery_beat.schedulers:DatabaseScheduler"],
     "auth_provider": ["flower.views.auth.GithubLoginHandler"],
     "url_prefix": ["flower", "/a/b"],
