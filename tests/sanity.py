@@ -55,7 +55,7 @@ def _pythons() -> Path:
         shutil.rmtree(directory)
     directory.mkdir(parents=True)
     found = interpreters()
-    for version in {next(iter(found)), f"{sys.version_info.major}.{sys.version_info.minor}"}:
+    for version in dict.fromkeys([next(iter(found)), f"{sys.version_info.major}.{sys.version_info.minor}"]):
         (directory / f"python{version}").symlink_to(found[version])
     return directory
 

@@ -32,7 +32,7 @@ SECRET = "hunter2-of-redis"
 
 @dataclass(frozen=True)
 class Taken:
-    """An environment that is taken over, as the scenario's taken.yml says.
+    """An environment that is taken over, as tests/taken.yml of the scenario says.
 
     :ivar host: where it runs.
     :ivar record: the database of redis with what its tasks record, which is its broker unless that is named.
@@ -62,7 +62,7 @@ class Taken:
     broker: str = ""
 
 
-FOUND = yaml.safe_load((SCENARIO / "taken.yml").read_text(encoding="utf-8"))
+FOUND = yaml.safe_load((SCENARIO / "tests" / "taken.yml").read_text(encoding="utf-8"))
 TAKEN = {name: Taken(**own) for name, own in FOUND["taken"].items()}
 LEFT_ALONE = FOUND["left_alone"]
 HOSTS = sorted({own.host for own in TAKEN.values()})

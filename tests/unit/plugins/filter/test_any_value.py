@@ -223,7 +223,7 @@ BASE_READ = read(BASE)
 KNOWN = {name for file in BASE_READ for name, _value in file}
 # What a good value may add: a directive that no value of the base has, a variable, a second pattern, an option.
 ADDED = re.compile(
-    r"celery.service.j2 Service [A-Z][A-Za-z]+|[Aa]|migrate|pattern|"
+    r"celery.service.j2 Service [A-Z][A-Za-z]+|[Aa]|migrate|pattern|maxsize|"
     r"CELERY(D|BEAT)_LOG_FILE|CELERYD_PID_FILE|CELERY_(BROKER_URL|RESULT_BACKEND)|REMAP_SIGTERM|PYTHONPATH|--property"
 )
 UNIT = (TEMPLATES / "etc/systemd/system/celery.service.j2").read_text(encoding="utf-8")
