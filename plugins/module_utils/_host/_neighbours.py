@@ -7,19 +7,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pwd
 import re
+import socket
 from typing import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.stalk.celery.plugins.module_utils._formats import _envfile
-from ansible_collections.stalk.celery.plugins.module_utils._host import _celery_processes, _own_services, _systemctl
+from ansible_collections.stalk.celery.plugins.module_utils._host import (
+    _celery_processes,
+    _own_services,
+    _setups_here,
+    _systemctl,
+)
 from ansible_collections.stalk.celery.plugins.module_utils._host._systemctl import Systemd
-from ansible_collections.stalk.celery.plugins.module_utils._plan import _foreign
+from ansible_collections.stalk.celery.plugins.module_utils._plan import _adoption, _foreign
 from ansible_collections.stalk.celery.plugins.module_utils._plan._files import File
 from ansible_collections.stalk.celery.plugins.module_utils._plan._foreign import Application, Foreign
 from ansible_collections.stalk.celery.plugins.module_utils._plan._owned import Owned
 from ansible_collections.stalk.celery.plugins.module_utils._plan._process import Process
 from ansible_collections.stalk.celery.plugins.module_utils._plan._services import Service
+from ansible_collections.stalk.celery.plugins.module_utils._plan._setups import INIT, SUPERVISOR
 
 _PROPERTIES = ("ExecStart", "FragmentPath", "WorkingDirectory")
 _UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,240}\.service")
@@ -35,15 +43,28 @@ def find(systemd: Systemd, applications: Iterable[Application]) -> list[Foreign]
     return _foreign.find(processes, wanted, ours, configured(systemd, processes, ours))
 
 
-def configured(systemd: Systemd, processes: Iterable[Process], ours: Collection[str]) -> dict[str, str]:
-    """Return the directory in which root lets each of the units of ``processes`` work, if it is a unit for Celery."""
-    found = {_foreign.system_unit(process) for process in processes}
-    units = systemd.show(sorted(unit for unit in found if _UNIT.fullmatch(unit) and unit not in ours), _PROPERTIES)
-    return {
+def configured(systemd: Systemd, processes: Iterable[Process], ours: Collection[str]) -> dict[int, str]:
+    """Return the directory in which root lets a process work, by its number, for those that are not of ``ours``.
+
+    That is what its unit says if it is one for Celery, its program of Supervisor, or its script in /etc/init.d.
+    """
+    others = [process for process in processes if _foreign.system_unit(process) not in ours]
+    if not others:
+        return {}
+    names = {_foreign.system_unit(process) for process in others}
+    units = systemd.show(sorted(filter(_UNIT.fullmatch, names)), _PROPERTIES)
+    directories = {
         name: unit["WorkingDirectory"].lstrip("!-")
         for name, unit in units.items()
         if "celery" in unit["ExecStart"].lower() and unit["FragmentPath"].startswith(_systemctl.UNIT_DIRECTORIES)
     }
+    found = {process.pid: directories.get(_foreign.system_unit(process), "") for process in others}
+    for setup, calls in _setups_here.Host(socket.gethostname(), lambda _line: None).setups(others, ours):
+        if setup.manager in (SUPERVISOR, INIT) and setup.directory:
+            kinds = [call.kind for call in calls]
+            own = [process for process in others if _adoption.belongs(process, setup, kinds)]
+            found.update({process.pid: os.path.normpath(setup.directory) for process in own})
+    return found
 
 
 def planned(services: Mapping[Service, str], files: Sequence[File]) -> list[Application]:

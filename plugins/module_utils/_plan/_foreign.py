@@ -4,8 +4,8 @@
 
 """Celery processes that run the application of an environment, and are not of its services. Decides; touches nothing.
 
-Only a process of the environment's user, or of root, counts, or one of a unit that root let work in the environment's
-directory: whoever else may call a process as he likes cannot stand in an environment's way.
+Only a process of the environment's user, or of root, counts, or one that root let work in the environment's directory,
+as another user: whoever else may call a process as he likes cannot stand in an environment's way.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _shortest(app: str) -> list[str]:
 
 
 def runs(process: Process, application: Application, configured: str = "") -> bool:
-    """Return whether a process runs an application; ``configured`` is where root let the unit of the process work."""
+    """Return whether a process runs an application; ``configured`` is where root let the process work."""
     is_own = process.uid == application.uid
     if is_own:
         is_there = _is_in(process, application) or _has_virtualenv(process, application)
@@ -210,12 +210,12 @@ def find(
     processes: Iterable[Process],
     applications: Iterable[Application],
     ours: Collection[str],
-    configured: Mapping[str, str],
+    configured: Mapping[int, str],
 ) -> list[Foreign]:
     """Return the foreign ones among ``processes``, without the children of those that are named.
 
     :param ours: the units of the collection on this host.
-    :param configured: the directory in which root lets each of the other units with Celery work.
+    :param configured: the directory in which root lets a process work, by its number.
     """
     wanted = list(dict.fromkeys(applications))
     family: set[int] = set()
@@ -226,7 +226,7 @@ def find(
             family.add(process.pid)
         elif kind and unit not in ours and not unit.startswith(TRIAL):
             text = f"{kind} with beat" if kind == "worker" and has_beat(process.words) else kind
-            own = [application for application in wanted if runs(process, application, configured.get(unit, ""))]
+            own = [application for application in wanted if runs(process, application, configured.get(process.pid, ""))]
             found += [Foreign(application.environment, text, process, manager_of(process)) for application in own[:1]]
             family.update(process.pid for _application in own)
     return [foreign for foreign in found if foreign.process.parent not in family]

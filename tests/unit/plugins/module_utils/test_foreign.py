@@ -42,7 +42,8 @@ def process(*words: str, **changes: Any) -> Process:
 
 
 def found(*processes: Process, configured: str = "", **changes: Any) -> list[_foreign.Foreign]:
-    return _foreign.find(processes, [application(**changes)], OURS, {"celery.service": configured})
+    directories = {process.pid: configured for process in processes}
+    return _foreign.find(processes, [application(**changes)], OURS, directories)
 
 
 @pytest.mark.parametrize(
