@@ -27,10 +27,12 @@ HOSTS = ("app1", "app2")
 UNITS = 200
 # The properties that a value may change, where its key is no directive; all others have to be as without it.
 HANDOVER = "ExecReload NotifyAccess Environment"
+NAME = "RuntimeDirectory Description SyslogIdentifier EnvironmentFiles Environment ExecReload"
 PROPERTIES = {
     "after": "After",
     "autoscale": HANDOVER,
     "concurrency": HANDOVER,
+    "count": NAME,
     "drain_timeout": "ExecReload",
     "directory": "WorkingDirectory BindReadOnlyPaths",
     "env_file": "EnvironmentFiles",
@@ -38,7 +40,7 @@ PROPERTIES = {
     "group": "Group",
     "home": "BindReadOnlyPaths",
     "log_file": "ReadWritePaths ExecStart",
-    "name": "RuntimeDirectory Description SyslogIdentifier EnvironmentFiles Environment ExecReload",
+    "name": NAME,
     "overlap": HANDOVER,
     "pool": HANDOVER,
     "start_timeout": "TimeoutStartUSec ExecReload",
