@@ -21,7 +21,7 @@ LOGS = ROOT / ".cache" / "logs"
 VENV = ROOT / ".venv"
 VENV_221 = ROOT / ".venv-2.21"
 LANES = 2  # three scenarios at a time take two processors as long, and tests get impatient
-# For what only computes: it has the time in which scenarios wait. What is nice has a quarter of it all besides.
+# For what only computes: it has the time in which scenarios wait. With nice it took a quarter of the time from them.
 SPARE = ("chrt", "--idle", "0")
 SLOWEST = ("fleet", "reliability", "changes", "limit", "default", "isolation", "clinicedc", "adopt", "broker", "soak")
 PYLINT = ("pylint",)  # takes half of the time of sanity
@@ -67,7 +67,7 @@ def without_hosts(skipped: Sequence[str], processes: bool) -> list[Step]:
     """
     skip = [f"--skip-test={test}" for test in skipped]
     on_hosts = ["plugins/modules", "plugins/module_utils", *map(str, ROOT.glob("roles/*/files"))]
-    pythons = [] if processes else [f"--python={sys.version_info.major}.{sys.version_info.minor}"]  # or two
+    pythons = [] if processes else [f"--python={sys.version_info.major}.{sys.version_info.minor}"]  # or the oldest too
     return [
         Step("ansible-test sanity", ["python", "-m", "tests.sanity", *skip, *pythons]),
         unit_tests("unit tests", VENV, [] if processes else ["processes", "programs"]),

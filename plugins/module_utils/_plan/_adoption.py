@@ -95,9 +95,14 @@ def belongs(process: Process, setup: SetUp, kinds: Sequence[str]) -> bool:
     if setup.manager == SYSTEMD:
         return unit == setup.name and not program
     if setup.manager == SUPERVISOR:
-        return program == setup.name and process.user == (setup.user or "root")
-    is_init = unit == f"{setup.name}.service" or (not unit and process.parent == 1 and process.user == setup.user)
+        return program == setup.name and _is_of(process, setup.user or "root")
+    is_init = unit == f"{setup.name}.service" or (not unit and process.parent == 1 and _is_of(process, setup.user))
     return setup.manager == INIT and is_init and (not kinds or any(call.kind in kinds for call in started(process)))
+
+
+def _is_of(process: Process, user: str) -> bool:
+    """Return whether a process is a user's, who is written as a name or as a number."""
+    return user in (process.user, str(process.uid))
 
 
 def _completed(running: Call, calls: Sequence[Call]) -> Call:

@@ -16,5 +16,8 @@ def scale(autoscale: str) -> tuple[int, ...]:
 
 
 def is_one(concurrency: str, autoscale: str, pool: str) -> bool:
-    """Return whether a worker has room for one task, so that somebody may use it as a lock."""
-    return pool == "solo" or (scale(autoscale)[0] == 1 if scale(autoscale) else concurrency == "1")
+    """Return whether a worker has room for one task, so that somebody may use it as a lock.
+
+    Celery prefers ``autoscale`` to ``concurrency``.
+    """
+    return pool == "solo" or next(iter(scale(autoscale) or scale(concurrency)), 0) == 1

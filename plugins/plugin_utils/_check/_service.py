@@ -94,6 +94,8 @@ def _files(path: str, own: Mapping[str, Any], service: Service) -> Iterator[str]
     problem = problem_of_log_file(log_file, service["environment"], service["kind"]) if log_file else None
     if problem:
         yield f"{path}.log_file {problem}"
+    if own.get("logrotate") and "log_file" not in service:
+        yield f"{path}.logrotate has no log_file to rotate: the log is in the journal. Write log_file, or leave it out."
     if "log_file" in service and is_passed_over(service["stem"]):
         yield f"{path} has the unit {service['unit']}, and logrotate passes over files of such a name. Choose another."
 

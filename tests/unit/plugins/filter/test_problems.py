@@ -174,6 +174,7 @@ def test_everything_at_once_is_sound() -> None:
         (environment(directory="/srv/my edc"), ["celery_live.directory is '/srv/my edc'", "white space"]),
         (worker(pool="forks"), ["celery_live.workers[0].pool is 'forks'", "prefork, processes, threads, gevent"]),
         (worker(concurrency=4, autoscale="10,3"), ["celery_live.workers[0] has autoscale and concurrency", "Keep one"]),
+        (worker(logrotate={"rotate": 5}), ["celery_live.workers[0].logrotate has no log_file", "Write log_file"]),
         (worker(autoscale="many"), ["celery_live.workers[0].autoscale is 'many'", '"10,3"']),
         (worker(autoscale="10,3", pool="threads"), ["celery_live.workers[0].autoscale", "not work with pool threads"]),
         (
