@@ -53,6 +53,13 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def start_of(pid: int) -> str:
+    """Return when a process started, in ticks since the boot, which tells it from a later one with its number."""
+    with suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[19]
+    return ""
+
+
 class Overlap:
     """This process among those of its service."""
 
@@ -67,6 +74,7 @@ class Overlap:
         self.place = place
         self.generation = int(number or 1)
         self.before = int(before or 0)
+        self.start_of_before = start_of(self.before)
         self.address = address
         self.role = SUCCESSOR if address == f"{place}.reload" else MAIN
         self.is_heir = self.has_been_main = self.role == MAIN
@@ -90,9 +98,14 @@ class Overlap:
         """Whether nobody else answers to the name of this worker: the process before it, a worker to be replaced."""
         return self.is_heir and not os.path.exists(f"{self.place}.wait")
 
+    @property
+    def has_before(self) -> bool:
+        """Whether the process before this one is still there, and not another one with its number."""
+        return bool(self.before) and is_alive(self.before) and start_of(self.before) == self.start_of_before
+
     def environment(self) -> dict[str, str]:
         """Return the variables that a new start of this process (by SIGHUP) needs."""
-        before = self.before if self.before and is_alive(self.before) else ""
+        before = self.before if self.has_before else ""
         return {"CELERYD_HANDOVER": self.place, "CELERYD_GENERATION": f"{self.generation} {before}".strip()}
 
     def wait(self, seconds: float) -> None:
@@ -158,13 +171,13 @@ class Overlap:
 
     def stop_others(self) -> None:
         """Tell the process before this one to stop, as this one was, which may bound how long its tasks take."""
-        if self.has_been_main and self.before and is_alive(self.before):
+        if self.has_been_main and self.has_before:
             os.kill(self.before, signal.SIGTERM)
 
     def outlive(self) -> None:
         """Wait for the end of the process before this one."""
         sleep = original("time", "sleep")
-        while self.has_been_main and self.before and is_alive(self.before):
+        while self.has_been_main and self.has_before:
             sleep(PAUSE)
 
 
