@@ -5,9 +5,20 @@ import time
 
 import redis
 from celery import Celery
+from celery.beat import ScheduleEntry
 from celery.signals import before_task_publish
 
 LONGEST = 600
+
+
+def reduce_slowly(entry):
+    """Take time to be written to the schedule file, as a large schedule does, so that signals find beat at it."""
+    time.sleep(0.1)
+    return reduce(entry)
+
+
+reduce = ScheduleEntry.__reduce__
+ScheduleEntry.__reduce__ = reduce_slowly
 app = Celery("application")
 app.conf.beat_schedule_filename = os.environ.get("SCHEDULE", app.conf.beat_schedule_filename)
 app.conf.beat_schedule = {"tick": {"task": "tick", "schedule": 3.0}}

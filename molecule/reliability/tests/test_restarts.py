@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 from tests.faults import children
 from tests.fleet import Service, all_again, on_host, service
+from tests.hosts.enter import command_on
 from tests.work import Work, assert_each_done_once, eventually, run_tasks, send, send_new, together, wait_for_all
 
 HOSTS = ("app1", "app2")
@@ -20,9 +23,10 @@ RESTART = """
 import subprocess, sys, time
 from pathlib import Path
 
-unit, record, before = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+unit, record, before, after = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+print("looks", flush=True)
 begun = done = 0
-while begun <= before or begun == done:
+while done < after and (begun <= before or begun == done):
     time.sleep(0.1)
     text = record.read_text() if record.exists() else ""
     begun, done = text.count("begun"), text.count("done")
@@ -31,13 +35,15 @@ print(begun - done)
 """
 
 
-def restart(work: Work, before: int) -> int:
-    """Restart a worker when it runs one of the tasks that come; return how many it runs.
-
-    :param before: how many tasks it had until now.
-    """
-    values = (work.worker.unit, work.path, str(before))
-    return int(on_host(work.worker.host, "timeout", "300", "python3", "-", *values, stdin=RESTART))
+def restart(work: Work, are_all_looking: Barrier) -> int:
+    """Restart a worker when it runs one of the tasks that are sent when all look; return how many it runs."""
+    numbers = (str(work.sent), str(work.sent + TASKS[work.worker.name][0]))
+    command = ["timeout", "300", "python3", "-c", RESTART, work.worker.unit, work.path, *numbers]
+    with subprocess.Popen(command_on(work.worker.host, command), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        process.stdout.readline()
+        are_all_looking.wait(60)
+        return int(process.stdout.read())
 
 
 def test_no_restart_loses_a_task_or_runs_one_twice(workers: list[Service]) -> None:
@@ -46,8 +52,10 @@ def test_no_restart_loses_a_task_or_runs_one_twice(workers: list[Service]) -> No
     for _time in range(RESTARTS):
         for work, worker in zip(works, all_again(workers), strict=True):
             work.worker = worker
+        are_all_looking = Barrier(len(works) + 1)
         with ThreadPoolExecutor(len(works)) as pool:
-            restarts = [pool.submit(restart, work, work.sent) for work in works]
+            restarts = [pool.submit(restart, work, are_all_looking) for work in works]
+            are_all_looking.wait(60)
             for name, (count, seconds) in TASKS.items():
                 send([work for work in works if work.worker.name == name], count, seconds)
             assert min(found.result() for found in restarts) > 0

@@ -102,6 +102,10 @@ class Systemd:
         if names:
             self._must("disable", "--", *names)
 
+    def kill(self, name: str, signal: str, whom: str) -> None:
+        """Send a signal to ``all`` processes of a unit, or to the ``main`` one."""
+        self._must("kill", f"--kill-who={whom}", f"--signal={signal}", "--", name)
+
     def jobs(self, verb: str, names: Sequence[str]) -> bool:
         """Start, stop, restart or reload ``names`` in parallel and wait for all; False if the time is over before."""
         if not names:

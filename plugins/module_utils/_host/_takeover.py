@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
+import time
 from dataclasses import dataclass, replace
 from typing import Any, Collection, Iterable, Mapping, Sequence
 
@@ -49,6 +51,7 @@ _RUNLEVEL = "/etc/rc3.d"
 _PROPERTIES = ("ActiveState", "DropInPaths", "EnvironmentFiles", "FragmentPath", "LoadState", "UnitFileState")
 _ENABLED = ("enabled", "enabled-runtime", "linked", "linked-runtime", "alias")
 _PATIENCE = 30  # seconds for an answer of Supervisor
+_PAUSE = 0.1  # seconds between looks at what ends
 
 
 class TakeoverError(ValueError):
@@ -286,6 +289,8 @@ def is_enabled(systemd: Systemd, gone: Taken) -> bool:
 
 def stop(systemd: Systemd, gone: Taken, seconds: float) -> None:
     """Stop a service through its own manager, with its own stop command. Raises TakeoverError if it does not end."""
+    if gone.has_beat:
+        _end_beat(systemd, gone, seconds)
     if gone.is_unit:
         is_over = systemd.jobs("stop", [gone.handle])
         failed = systemd.show([gone.handle], _PROPERTIES)[gone.handle]["ActiveState"] == "failed"
@@ -296,6 +301,40 @@ def stop(systemd: Systemd, gone: Taken, seconds: float) -> None:
     if left or not is_over:
         pids = ", ".join(str(process.pid) for process in left)
         raise TakeoverError(f"{gone} does not stop{f', its process {pids} is there' if left else ''}; run this again.")
+
+
+def _end_beat(systemd: Systemd, gone: Taken, seconds: float) -> None:
+    """Let a beat end that would get two signals when its service is stopped.
+
+    In the middle of writing the schedule file, the second one makes it close the file half-way, and what it has sent is
+    lost. systemd signals all processes of a unit, and once more what is left when the main one has gone: a shell that
+    has started beat, as in the unit of Celery's documentation, dies at once. A worker signals the beat within it.
+    """
+    found = [process.pid for process in processes(gone)]
+    if gone.has_worker:
+        beats = [pid for process in processes(gone) for pid in _family(process)[1:] if _writes(pid, gone.schedule)]
+    else:
+        main = int(systemd.show([gone.handle], ("MainPID",))[gone.handle]["MainPID"]) if gone.is_unit else 0
+        beats = found if main and main not in found else []
+        if beats:
+            systemd.kill(gone.handle, "SIGSTOP", "main")  # so that it does not end with beat, and start once more
+    _apart.look(Job(Account(gone.user), lambda _before: _signal(beats)))
+    until = time.monotonic() + seconds
+    while {*beats} & {process.pid for process in _celery_processes.celery()} and time.monotonic() < until:
+        time.sleep(_PAUSE)
+
+
+def _signal(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def _writes(pid: int, path: str) -> bool:
+    with contextlib.suppress(OSError):
+        names = map(os.path.basename, _celery_processes.written_files(pid))
+        return any(name.startswith(os.path.basename(path)) for name in names)
+    return False
 
 
 def start(systemd: Systemd, gone: Taken, seconds: float) -> None:

@@ -83,6 +83,19 @@ for held in /proc/[0-9]*/fd/*; do
     [ "$(readlink "$held")" != /run/stalk.celery ] || kill -KILL "$(echo "$held" | cut -d / -f 3)" || true
 done
 """
+# Those that would get a second signal while they write, as the module says: with a shell, or a worker, above them.
+END_BEATS = """
+for held in $(find /proc/[0-9]*/fd -lname "$0*"); do
+    beat="$(echo "$held" | cut -d / -f 3)"
+    above="$(ps -o ppid= -p "$beat" | tr -d ' ')"
+    case "$(cat "/proc/$above/comm")" in
+        systemd | supervisord) continue ;;
+        sh) kill -STOP "$above" ;;
+    esac
+    kill "$beat"
+    while grep -q . "/proc/$beat/cmdline"; do sleep 0.1; done
+done
+"""
 
 
 class Line(NamedTuple):
@@ -188,6 +201,8 @@ def tell(host: str, verb: str) -> None:
     found = [own for own in TAKEN.values() if own.host == host]
     units = [unit for own in found for unit in own.units if "flower" not in unit]
     names = [program for own in found for program in own.programs]
+    for schedule in (own.schedule for own in found if own.schedule and verb == "stop"):
+        on_host(host, "sh", "-c", END_BEATS, schedule)
     if units:
         on_host(host, "systemctl", verb, *units)
     if names:
