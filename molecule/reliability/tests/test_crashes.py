@@ -75,8 +75,8 @@ def test_a_hang_is_ended_by_the_watchdog_and_leaves_its_traceback(workers: list[
     assert_ticks(beat)
     for hung in [*workers, beat]:
         said = on_host(hung.host, "journalctl", "--quiet", "--unit", hung.unit, f"_PID={hung.pid}", "--lines=200")
-        assert "Fatal Python error: Aborted" in said
-        assert "celery" in said.partition("most recent call first")[2]
+        assert "Fatal Python error: Aborted" in said, said
+        assert "celery" in said.partition("most recent call first")[2], said
 
 
 def test_long_tasks_and_a_long_stop_are_no_hang(workers: list[Service]) -> None:
