@@ -179,7 +179,7 @@ class Takeover:
 
     def _is_unfinished(self, gone: Taken) -> bool:
         """Whether a service is there, or what its beat has sent is still to be carried to the one that starts."""
-        is_there = not _takeover.idle([gone]) or _takeover.is_enabled(self._systemd, gone)
+        is_there = _takeover.is_there(self._systemd, gone) or _takeover.is_enabled(self._systemd, gone)
         return is_there or (gone.has_beat and "beat" not in self._kinds)
 
     def _hold_back(self) -> None:
@@ -202,8 +202,7 @@ class Takeover:
 
     def _let_go(self, gone: Taken) -> None:
         """Stop and disable a service."""
-        there = not _takeover.idle([gone])
-        if there:
+        if _takeover.is_there(self._systemd, gone):
             self._done["stopped"].append(str(gone))
             if not self._check_mode:
                 if gone.has_worker:
@@ -217,6 +216,8 @@ class Takeover:
     def _drain(self, gone: Taken) -> None:
         """Let the workers of a service consume no more, and wait for their tasks. Raises TakeoverError."""
         pids = _takeover.pids_of_nodes(gone)
+        if not pids:
+            return
         services = [one for one in _own_services.find(self._systemd) if one.environment == gone.environment]
         context = _context.contexts([one for one in services if one.kind == "worker"])[0]
         request = {"do": "drain", "nodes": pids}

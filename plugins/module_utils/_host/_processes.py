@@ -102,11 +102,12 @@ def end(uid: int, gid: int, listed: Callable[[], Iterable[Process]], seconds: fl
         if not left or passed > seconds:
             return left
         number = signal.SIGTERM if passed < _GRACE else signal.SIGKILL
-        _send(uid, gid, number, [process.pid for process in left])
+        send(uid, gid, number, [process.pid for process in left])
         time.sleep(_PAUSE)
 
 
-def _send(uid: int, gid: int, number: int, pids: list[int]) -> None:
+def send(uid: int, gid: int, number: int, pids: Iterable[int]) -> None:
+    """Send a signal as a user, so that it reaches none but his processes; those that have gone are passed over."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)

@@ -25,6 +25,7 @@ from ansible_collections.stalk.celery.plugins.module_utils._host import (
     _neighbours,
     _own_services,
     _paths,
+    _processes,
     _setups_here,
     _state_files,
 )
@@ -50,6 +51,8 @@ from ansible_collections.stalk.celery.plugins.module_utils._plan._takeover impor
 _RUNLEVEL = "/etc/rc3.d"
 _PROPERTIES = ("ActiveState", "DropInPaths", "EnvironmentFiles", "FragmentPath", "LoadState", "UnitFileState")
 _ENABLED = ("enabled", "enabled-runtime", "linked", "linked-runtime", "alias")
+_UP = ("active", "activating", "deactivating", "reloading")
+_NOGROUP = 65534
 _PATIENCE = 30  # seconds for an answer of Supervisor
 _PAUSE = 0.1  # seconds between looks at what ends
 
@@ -261,6 +264,12 @@ def idle(taken: Collection[Taken]) -> list[Taken]:
     return [one for one in taken if (one.manager, one.name) not in running]
 
 
+def is_there(systemd: Systemd, gone: Taken) -> bool:
+    """Return whether a service runs, or its unit is up all the same, as after a run that died while it stopped it."""
+    is_up = gone.is_unit and systemd.show([gone.handle], _PROPERTIES)[gone.handle]["ActiveState"] in _UP
+    return is_up or not idle([gone])
+
+
 def put_back(gone: Taken, files: Iterable[File], label: Label) -> None:
     """Write those of the kept files of a service that are gone, and undo what has disabled it in a file.
 
@@ -310,37 +319,33 @@ def _end_beat(systemd: Systemd, gone: Taken, seconds: float) -> None:
     lost. systemd signals all processes of a unit, and once more what is left when the main one has gone: a shell that
     has started beat, as in the unit of Celery's documentation, dies at once. A worker signals the beat within it.
     """
-    found = [process.pid for process in processes(gone)]
+    own = processes(gone)
     if gone.has_worker:
-        beats = [pid for process in processes(gone) for pid in _family(process)[1:] if _writes(pid, gone.schedule)]
+        beats = {pid: one.uid for one in own for pid in _family(one)[1:] if _writes(pid, gone.schedule)}
     else:
         main = int(systemd.show([gone.handle], ("MainPID",))[gone.handle]["MainPID"]) if gone.is_unit else 0
-        beats = found if main and main not in found else []
+        beats = {one.pid: one.uid for one in own if main and main not in [one.pid for one in own]}
         if beats:
             systemd.kill(gone.handle, "SIGSTOP", "main")  # so that it does not end with beat, and start once more
-    _apart.look(Job(Account(gone.user), lambda _before: _signal(beats)))
+    for pid, uid in beats.items():
+        _processes.send(uid, _NOGROUP, signal.SIGTERM, [pid])
     until = time.monotonic() + seconds
     while {*beats} & {process.pid for process in _celery_processes.celery()} and time.monotonic() < until:
         time.sleep(_PAUSE)
 
 
-def _signal(pids: Iterable[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-
-
 def _writes(pid: int, path: str) -> bool:
+    """Return whether a process has a schedule file open, whose directory may be a link."""
+    names = {os.path.basename(path) + suffix for suffix in _takeover.SUFFIXES}
     with contextlib.suppress(OSError):
-        names = map(os.path.basename, _celery_processes.written_files(pid))
-        return any(name.startswith(os.path.basename(path)) for name in names)
+        return not names.isdisjoint(map(os.path.basename, _celery_processes.written_files(pid)))
     return False
 
 
 def start(systemd: Systemd, gone: Taken, seconds: float) -> None:
     """Start a service through its own manager. Raises TakeoverError if it does not come up."""
     if gone.is_unit:
-        systemd.jobs("start", [gone.handle])
+        systemd.jobs("restart", [gone.handle])  # its unit may be up without a process, see is_there
         state = systemd.show([gone.handle], _PROPERTIES)[gone.handle]["ActiveState"]
         wrong = "" if state == "active" else f"its unit is {state}: journalctl -u {gone.handle}"
     else:
